@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: the numbers, without files and without a window."""

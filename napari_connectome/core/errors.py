@@ -1,0 +1,25 @@
+"""What can go wrong because of what was given, and how long work is watched and stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+
+class InputError(ValueError):
+    """Something given cannot be used.
+
+    The message is one plain sentence for the person at the screen: what was given, what was needed, what to do.
+    Widgets show it as it is; any other exception is a bug of ours.
+    """
+
+
+class Cancelled(Exception):
+    """Raised out of a progress callback to stop the work; nothing half-made is left behind."""
+
+
+Progress = Callable[[float, str], None]
+"""Called with the fraction done (0 to 1) and what is being done; may raise `Cancelled`."""
+
+
+def silent(fraction: float, doing: str) -> None:
+    """The progress callback that shows nothing."""

@@ -1,0 +1,100 @@
+"""Parameters as values: each default, unit, range and explanation is written once, here read by scripts and forms alike."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any, Self, get_type_hints
+
+from napari_connectome.core.errors import InputError
+
+
+def param(
+    default: Any,
+    doc: str,
+    *,
+    unit: str = "",
+    low: float = -math.inf,
+    high: float = math.inf,
+    step: float | None = None,
+    choices: tuple[str, ...] = (),
+    title: str = "",
+) -> Any:
+    """Declare one field of a `Params` class.
+
+    Parameters
+    ----------
+    default : Any
+        A number, bool, string or another `Params`.
+    doc : str
+        One line, shown as the tooltip.
+    unit : str
+        "mm", "s", "Hz" or nothing.
+    low, high : float
+        Inclusive bounds of a number.
+    step : float, optional
+        What one click of a spin box changes; also decides how many decimals are shown.
+    choices : tuple of str
+        The values a string may take.
+    title : str
+        The label in a form, where the field's name with spaces would not do.
+    """
+    about = {"doc": doc, "unit": unit, "low": low, "high": high, "step": step, "choices": choices, "title": title}
+    if isinstance(default, Params):
+        return dataclasses.field(default_factory=lambda: default, metadata=about)
+    return dataclasses.field(default=default, metadata=about)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Params:
+    """Base of every parameter class: checked when made, compared by value, to JSON and back."""
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            _check(type(self).__name__, field, getattr(self, field.name))
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some fields changed, checked again."""
+        return dataclasses.replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON; infinity becomes the string "inf", which JSON numbers lack."""
+        return {field.name: _plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Make the parameters that `to_dict` described; a field left out takes its default."""
+        hints = get_type_hints(cls)
+        unknown = sorted(set(values) - {field.name for field in dataclasses.fields(cls)})
+        if unknown:
+            raise InputError(f"{cls.__name__} has no parameter {', '.join(unknown)}: take it out or check its spelling.")
+        return cls(**{name: _typed(hints[name], value) for name, value in values.items()})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Params):
+        return value.to_dict()
+    if isinstance(value, float) and math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    return value
+
+
+def _typed(kind: Any, value: Any) -> Any:
+    if isinstance(kind, type) and issubclass(kind, Params) and isinstance(value, Mapping):
+        return kind.from_dict(value)
+    return float(value) if kind is float else value
+
+
+def _check(owner: str, field: dataclasses.Field[Any], value: Any) -> None:
+    about = field.metadata
+    if not about:
+        return
+    name = f"{owner}.{field.name}"
+    if about["choices"]:
+        if value not in about["choices"]:
+            raise InputError(f"{name} is {value!r} and must be one of {', '.join(about['choices'])}.")
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        unit = f" {about['unit']}" if about["unit"] else ""
+        if not about["low"] <= value <= about["high"]:
+            raise InputError(f"{name} is {value:g}{unit} and must lie between {about['low']:g} and {about['high']:g}{unit}.")

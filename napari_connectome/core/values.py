@@ -1,0 +1,209 @@
+"""What is handed from one step to the next: arrays with the grid they live on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from napari_connectome.core.errors import InputError
+from napari_connectome.core.grid import Grid
+
+Array = npt.NDArray[Any]
+
+
+def _on_grid(what: str, data: Array, grid: Grid, ndim: int, letters: str) -> None:
+    if data.ndim != ndim:
+        raise InputError(f"{what} needs {ndim}-D data ({letters}), and the data given are {data.ndim}-D with shape {data.shape}.")
+    if data.shape[-3:] != grid.shape:
+        raise InputError(f"the data of {what} are {data.shape[-3:]} (z, y, x) and its grid {grid.shape}: they must agree.")
+    if data.dtype.kind not in "biuf":
+        raise InputError(f"{what} needs real numbers, and the data given are {data.dtype}.")
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A BOLD run.
+
+    Parameters
+    ----------
+    data : (t, z, y, x) array
+        Any real type; integers stay as they are and are converted piece by piece where they are used.
+    grid : Grid
+    tr : float
+        Repetition time in seconds.
+    confounds : (t × c) DataFrame or array, optional
+    keep : (t,) bool array, optional
+        False marks censored volumes.
+    name : str
+        Used in messages and in the provenance of results.
+    """
+
+    data: Array
+    grid: Grid
+    tr: float
+    confounds: pd.DataFrame | None = None
+    keep: Array | None = None
+    name: str = "run"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data", np.asanyarray(self.data))
+        _on_grid("a run", self.data, self.grid, 4, "t, z, y, x")
+        if not (np.isfinite(self.tr) and self.tr > 0):
+            raise InputError(f"the TR of {self.name} is {self.tr} and must be a positive number of seconds: give tr=….")
+        if self.confounds is not None:
+            table = self.confounds if isinstance(self.confounds, pd.DataFrame) else _as_table(self.confounds)
+            if len(table) != self.n_volumes:
+                raise InputError(
+                    f"the confounds have {len(table)} rows and {self.name} has {self.n_volumes} volumes: "
+                    "give the table of this run, one row a volume."
+                )
+            object.__setattr__(self, "confounds", table)
+        if self.keep is not None:
+            keep = np.asarray(self.keep)
+            if keep.dtype != bool or keep.shape != (self.n_volumes,):
+                raise InputError(f"keep must hold one True or False for each of the {self.n_volumes} volumes of {self.name}.")
+            object.__setattr__(self, "keep", keep)
+
+    @property
+    def n_volumes(self) -> int:
+        """Number of volumes t."""
+        return int(self.data.shape[0])
+
+    def replace(self, **changes: Any) -> Self:
+        """Return the run with some fields changed; the data are shared, not copied."""
+        return replace(self, **changes)
+
+
+def _as_table(values: Any) -> pd.DataFrame:
+    columns = np.asarray(values, dtype=np.float64)
+    if columns.ndim == 1:
+        columns = columns[:, None]
+    if columns.ndim != 2:
+        raise InputError(f"confounds must be a table (volumes × columns), not an array of shape {columns.shape}.")
+    return pd.DataFrame(columns, columns=[f"confound_{i + 1}" for i in range(columns.shape[1])])
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """One image: a mask, a map or an anatomical image, (z, y, x) on a grid."""
+
+    data: Array
+    grid: Grid
+    name: str = "volume"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data", np.asanyarray(self.data))
+        _on_grid("a volume", self.data, self.grid, 3, "z, y, x")
+
+
+@dataclass(frozen=True, eq=False)
+class Maps:
+    """Several named images (k, z, y, x) on one grid, with the parameters and inputs that made them."""
+
+    data: Array
+    grid: Grid
+    names: Sequence[str] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data", np.asanyarray(self.data))
+        _on_grid("maps", self.data, self.grid, 4, "k, z, y, x")
+        names = tuple(self.names) or tuple(f"map {i + 1}" for i in range(len(self.data)))
+        if len(names) != len(self.data):
+            raise InputError(f"{len(names)} names were given for {len(self.data)} maps: give one name a map.")
+        object.__setattr__(self, "names", names)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, which: int | str) -> Volume:
+        """Return one map by its position or its name."""
+        index = list(self.names).index(which) if isinstance(which, str) else which
+        return Volume(self.data[index], self.grid, name=self.names[index])
+
+
+@dataclass(frozen=True, eq=False)
+class Regions:
+    """Regions of a brain, as labels.
+
+    Parameters
+    ----------
+    labels : (z, y, x) array of unsigned integers
+        0 is background.
+    grid : Grid
+    table : DataFrame, optional
+        Indexed by label id, with the columns name, x, y, z (centre of mass in mm) and size_mm3. Made from the labels
+        where it is not given; a table that gives only names is completed.
+    """
+
+    labels: Array
+    grid: Grid
+    table: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    def __post_init__(self) -> None:
+        labels = np.asanyarray(self.labels)
+        _on_grid("regions", labels, self.grid, 3, "z, y, x")
+        object.__setattr__(self, "labels", as_label_type(labels))
+        object.__setattr__(self, "table", _region_table(self.labels, self.grid, self.table))
+
+    @property
+    def ids(self) -> Array:
+        """The label ids, ascending, one for each row of the table."""
+        return np.asarray(self.table.index.to_numpy())
+
+
+def as_label_type(labels: Array) -> Array:
+    """Return labels as the smallest unsigned integer type that holds them; refuse what are no labels."""
+    if labels.dtype == bool:
+        return labels.astype(np.uint8)
+    if labels.dtype.kind == "f" and not np.array_equal(labels, np.rint(labels)):
+        raise InputError("labels must be whole numbers, and the values given have fractions: threshold or round the image first.")
+    low, high = (int(labels.min()), int(labels.max())) if labels.size else (0, 0)
+    if low < 0:
+        raise InputError(f"labels must not be negative, and the smallest given is {low}: renumber them first.")
+    kind = np.min_scalar_type(high)
+    return labels if labels.dtype == kind else labels.astype(kind)
+
+
+def _region_table(labels: Array, grid: Grid, given: pd.DataFrame) -> pd.DataFrame:
+    counts = np.bincount(labels.ravel()) if labels.size else np.zeros(1, dtype=int)
+    ids = np.flatnonzero(counts[1:]) + 1
+    centres = np.empty((len(ids), 3))
+    for column, axis in enumerate((2, 1, 0)):
+        where = np.arange(labels.shape[axis]).reshape([-1 if a == axis else 1 for a in range(3)])
+        sums = np.bincount(labels.ravel(), weights=np.broadcast_to(where, labels.shape).ravel().astype(np.float64))
+        centres[:, column] = sums[ids] / counts[ids]
+    mm = grid.to_mm(centres) if len(ids) else np.empty((0, 3))
+    names = [str(given["name"].get(i, f"region {i}")) if "name" in given else f"region {i}" for i in ids]
+    table = pd.DataFrame(
+        {"name": names, "x": mm[:, 0], "y": mm[:, 1], "z": mm[:, 2], "size_mm3": counts[ids] * grid.voxel_volume},
+        index=pd.Index(ids, name="index"),
+    )
+    more = given.reindex(table.index)[[c for c in given.columns if c not in table.columns]] if len(given) else None
+    return table if more is None or more.empty else table.join(more)
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """Time series (t × r) with a name for each column."""
+
+    data: Array
+    names: Sequence[str]
+    tr: float
+
+    def __post_init__(self) -> None:
+        data = np.atleast_2d(np.asarray(self.data))
+        if len(self.names) != data.shape[1]:
+            raise InputError(f"{len(self.names)} names were given for {data.shape[1]} series: give one name a column.")
+        object.__setattr__(self, "data", data)
+        object.__setattr__(self, "names", tuple(self.names))
+
+    def to_frame(self) -> pd.DataFrame:
+        """The series as a table, indexed by time in seconds."""
+        times = pd.Index(np.arange(len(self.data)) * self.tr, name="time")
+        return pd.DataFrame(self.data, columns=list(self.names), index=times)

@@ -1,0 +1,1 @@
+"""Files: images (nibabel lives here and only here) and tables."""

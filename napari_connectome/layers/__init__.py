@@ -1,0 +1,1 @@
+"""napari layers to values and back: readers, writers, samples, styles, live updates. Never Qt."""

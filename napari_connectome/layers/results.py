@@ -1,0 +1,61 @@
+"""Putting results into the viewer: a new layer, or the one the same widget made before. Never a layer of somebody else's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari.components import ViewerModel
+from napari.layers import Layer
+
+from napari_connectome.layers.spatial import KEY, info
+
+
+def find(viewer: ViewerModel, role: str, owner: str = "") -> Layer | None:
+    """The newest layer of a role, made by this owner; known by its metadata, since a layer's name is the user's."""
+    for layer in reversed(viewer.layers):
+        known = info(layer)
+        if known.get("role") == role and known.get("owner", "") == owner:
+            return layer
+    return None
+
+
+def show(viewer: ViewerModel, layer: Layer, role: str, owner: str = "") -> Layer:
+    """Add a result, or renew the data of the layer that held it before.
+
+    The look of a layer that is already there (colours, limits, opacity, name) is the user's by now and stays. One of
+    another kind or another number of dimensions is never rewritten: the new one is added beside it.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+    layer : Layer
+        The result, not yet in the viewer.
+    role : str
+        What it is: "seed map", "mask", "seed spheres".
+    owner : str
+        Which of several makers it belongs to.
+
+    Returns
+    -------
+    Layer
+        The one that is in the viewer.
+    """
+    layer.metadata = {**layer.metadata, KEY: {**info(layer), "role": role, "owner": owner}}
+    old = find(viewer, role, owner)
+    if old is None or type(old) is not type(layer) or old.ndim != layer.ndim:
+        return add(viewer, layer)
+    old.data = layer.data
+    old.scale, old.translate = layer.scale, layer.translate
+    old.metadata = {**old.metadata, **layer.metadata}
+    return old
+
+
+def add(viewer: ViewerModel, layer: Layer, **active: Any) -> Layer:
+    """Add a layer without taking the user's selection away."""
+    selected = set(viewer.layers.selection)
+    current = viewer.layers.selection.active
+    viewer.add_layer(layer)
+    if selected:
+        viewer.layers.selection = selected
+        viewer.layers.selection.active = current
+    return layer

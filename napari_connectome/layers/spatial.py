@@ -1,0 +1,145 @@
+"""Between a grid in true millimetres and a layer in the viewer's world.
+
+napari slices oblique affines wrongly, so a layer carries scale and translate only. For a straight grid the viewer's
+world is true mm (z, y, x); for an oblique one it is the same voxels turned straight about the middle of the volume,
+and whatever is shown, typed or saved goes through the true affine kept in ``metadata["connectome"]["grid"]``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from napari.layers import Image, Labels, Layer
+
+from napari_connectome.core.errors import InputError
+from napari_connectome.core.grid import Grid
+from napari_connectome.core.values import Regions, Run, Volume
+
+KEY = "connectome"
+STRAIGHT = 0.1
+"""Obliqueness in degrees below which the viewer's world is taken as true mm (0.12 mm at 70 mm from the middle)."""
+
+Array = npt.NDArray[Any]
+
+
+def info(layer: Layer) -> dict[str, Any]:
+    """What this plugin knows of a layer; empty for a layer it did not make. Changing it changes the layer's."""
+    known = layer.metadata.get(KEY)
+    return known if isinstance(known, dict) else {}
+
+
+def placement(grid: Grid) -> tuple[Array, Array]:
+    """Return scale and translate (z, y, x) in mm that put the grid into the viewer's world."""
+    size = np.array(grid.voxel_size)
+    if grid.obliqueness < STRAIGHT:
+        origin = grid.to_mm((0, 0, 0))
+    else:
+        middle = (np.array(grid.shape[::-1]) - 1) / 2
+        origin = grid.to_mm(middle) - size * middle
+    return size[::-1].copy(), origin[::-1].copy()
+
+
+def layer_kwargs(grid: Grid, *, tr: float | None = None, time: bool = False, **known: Any) -> dict[str, Any]:
+    """Keyword arguments that place a layer: scale, translate, units, axis labels and our metadata.
+
+    Parameters
+    ----------
+    grid : Grid
+    tr : float, optional
+        Seconds, for a run; 1 s is used for display while it is not known.
+    time : bool
+        Whether the data are (t, z, y, x).
+    **known
+        Further entries of ``metadata["connectome"]``: role, path, provenance, …
+    """
+    scale, translate = placement(grid)
+    axes, units = ("z", "y", "x"), ("mm", "mm", "mm")
+    if time:
+        scale, translate = np.r_[tr or 1.0, scale], np.r_[0.0, translate]
+        axes, units = ("t", *axes), ("s", *units)  # type: ignore[assignment]
+        known["tr"] = tr
+    return {
+        "scale": scale,
+        "translate": translate,
+        "units": units,
+        "axis_labels": axes,
+        "metadata": {KEY: {"grid": grid, **known}},
+    }
+
+
+def grid_of(layer: Layer) -> Grid:
+    """The grid of an image or labels layer.
+
+    Ours where the layer still has it; otherwise read from the layer's own scale, translate and affine, taking the last
+    three axes as z, y, x in mm.
+    """
+    shape = tuple(layer.data.shape[-3:])
+    if layer.ndim < 3 or len(shape) < 3:
+        raise InputError(f"{layer.name} is a {layer.ndim}-D layer: a layer with at least z, y and x is needed.")
+    known = info(layer).get("grid")
+    if isinstance(known, Grid) and known.shape == shape and _untouched(layer, known):
+        return known
+    corners = np.vstack([np.zeros(3), np.eye(3)])
+    points = np.zeros((4, layer.ndim))
+    points[:, -3:] = corners
+    world = np.array([layer.data_to_world(p) for p in points])[:, -3:][:, ::-1]
+    affine = np.eye(4)
+    affine[:3, 3] = world[0]
+    affine[:3, :3] = (world[1:] - world[0]).T[:, ::-1]
+    return Grid(shape, affine)
+
+
+def _untouched(layer: Layer, grid: Grid) -> bool:
+    scale, translate = placement(grid)
+    same = np.allclose(layer.scale[-3:], scale) and np.allclose(layer.translate[-3:], translate)
+    return bool(same and np.allclose(layer.affine.affine_matrix, np.eye(layer.ndim + 1)))
+
+
+def to_world(grid: Grid, mm: npt.ArrayLike) -> Array:
+    """True mm (..., x y z) to the viewer's world (..., z y x) of layers on this grid."""
+    scale, translate = placement(grid)
+    return np.asarray(grid.to_voxel(mm)[..., ::-1] * scale + translate)
+
+
+def to_mm(grid: Grid, world: npt.ArrayLike) -> Array:
+    """The viewer's world (..., z y x) to true mm (..., x y z)."""
+    scale, translate = placement(grid)
+    voxel = (np.asarray(world, dtype=np.float64) - translate) / scale
+    return grid.to_mm(voxel[..., ::-1])
+
+
+def is_run(layer: Layer) -> bool:
+    """Whether the layer can be read as a run: an image of t, z, y, x."""
+    return isinstance(layer, Image) and not layer.rgb and not layer.multiscale and layer.data.ndim == 4
+
+
+def is_volume(layer: Layer) -> bool:
+    """Whether the layer can be read as one volume: an image or labels of z, y, x."""
+    return isinstance(layer, (Image, Labels)) and not getattr(layer, "rgb", False) and not layer.multiscale and layer.data.ndim == 3
+
+
+def run_of(layer: Layer, **more: Any) -> Run:
+    """The run a layer holds; further fields of `Run` (confounds, keep) as keyword arguments."""
+    if not is_run(layer):
+        raise InputError(f"{layer.name} is no run: choose a 4-D image layer (t, z, y, x).")
+    known = info(layer)
+    if known.get("tr_question"):
+        raise InputError(f"the TR of {layer.name} is not known ({known['tr_question']}): type it first.")
+    tr = known.get("tr") or float(layer.scale[0])
+    return Run(np.asanyarray(layer.data), grid_of(layer), float(tr), name=layer.name, **more)
+
+
+def volume_of(layer: Layer) -> Volume:
+    """The volume an image or labels layer holds."""
+    if not is_volume(layer):
+        raise InputError(f"{layer.name} is no single volume: choose a 3-D image or labels layer (z, y, x).")
+    return Volume(np.asanyarray(layer.data), grid_of(layer), name=layer.name)
+
+
+def regions_of(layer: Labels) -> Regions:
+    """The regions a labels layer holds, named from its features where they have a name."""
+    volume = volume_of(layer)
+    names = layer.features.set_index("index") if {"index", "name"} <= set(layer.features.columns) else None
+    return Regions(volume.data, volume.grid) if names is None else Regions(volume.data, volume.grid, names)

@@ -1,0 +1,1 @@
+"""The dock widgets: the only part that knows Qt."""
