@@ -1,0 +1,291 @@
+"""Which voxels go with this seed? Correlation of a seed's series with every voxel's, once or live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from napari_connectome.core.cleaning import Cleaning, cleaning_matrix
+from napari_connectome.core.errors import InputError, Progress, silent
+from napari_connectome.core.params import Params, param
+from napari_connectome.core.reduction import reduce_run, reduce_time
+from napari_connectome.core.values import Maps, Regions, Run, Volume
+
+Array = npt.NDArray[Any]
+
+CLIP = 0.999999
+"""|r| beyond this is taken as this before Fisher's z, which so ends at 7.25 (Connectome Workbench's convention)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedMap(Params):
+    """How a seed map is made."""
+
+    radius: float = param(8.0, "Radius of a seed sphere; 0 takes the voxel the seed lies in.", unit="mm", low=0.0, high=50.0, step=0.5)
+    fwhm: float = param(
+        6.0, "Width of the Gaussian that smooths the brain before correlating (the seed's average is not smoothed); 0 is off.",
+        unit="mm", low=0.0, high=50.0, step=0.5, title="smoothing FWHM",
+    )  # fmt: skip
+    cleaning: Cleaning = param(Cleaning(), "What is taken out of the series before correlating.")
+    statistic: str = param(
+        "r",
+        "r: Pearson's correlation. fisher_z: artanh r, |r| clipped at 0.999999. z_score: artanh r times the square root of "
+        "the degrees of freedom left after cleaning.",
+        choices=("r", "fisher_z", "z_score"),
+    )
+
+
+class SeedMapper:
+    """Prepares a run once, then maps any seed in milliseconds.
+
+    Parameters
+    ----------
+    run : Run
+        Its `confounds` are regressed out, its `keep` leaves volumes out.
+    params : SeedMap
+    mask : Volume, optional
+        The voxels that get a value and may be part of a seed; found by `brain_mask` with method "auto" when not given.
+    progress : Progress
+
+    Attributes
+    ----------
+    mask : Volume
+        bool, (z, y, x).
+    dof : float
+        Degrees of freedom of Fisher's z: independent volumes left after cleaning, less 2 (T - 3 for a clean run). Under white
+        noise; slow noise that the cleaning leaves makes the truth smaller.
+    error_bound : float
+        How much any r between voxels can be off because rows that hardly matter were left out.
+    seed : int array
+        The seed's voxels, as positions among the voxels of the mask.
+
+    Notes
+    -----
+    Seed series are averages over the voxels of the *unsmoothed* run inside the mask, then cleaned; the map is smoothed: as
+    in nilearn's seed-to-voxel example, whose r this equals up to that example's factor (T-1)/T.
+    """
+
+    def __init__(self, run: Run, params: SeedMap | None = None, mask: Volume | None = None, *, progress: Progress = silent) -> None:
+        self.params = params = params or SeedMap()
+        matrix = cleaning_matrix(run.n_volumes, run.tr, params.cleaning, confounds=run.confounds, keep=run.keep)
+        time = reduce_time(matrix)
+        if mask is None:
+            from napari_connectome.analyses.brain_mask import brain_mask
+
+            mask = brain_mask(run, "auto")
+        run.grid.require(mask.grid, run.name, f"the mask {mask.name}" if mask.name != "volume" else "the mask")
+        inside = np.asarray(mask.data, dtype=bool)
+        if not inside.any():
+            raise InputError("the mask is empty: choose one with voxels in the brain.")
+        self.mask = Volume(inside, run.grid, name=mask.name)
+        self.grid = run.grid
+        self.tr = run.tr
+        self.run_name = run.name
+        self.dof = max(1.0, time.effective - 2)
+        self._reduced, rows = reduce_run(run.data, run.grid, inside, time, params.fwhm, progress)
+        self._basis = time.basis[:, :rows]
+        kept = len(matrix)
+        self.volumes = np.arange(run.n_volumes) if run.keep is None else np.flatnonzero(run.keep)
+        if len(self.volumes) != kept:
+            raise AssertionError(f"{kept} cleaned volumes for {len(self.volumes)} kept")
+        self._where = np.flatnonzero(inside)
+        self._position = np.full(inside.size, -1, dtype=np.int32)
+        self._position[self._where] = np.arange(len(self._where), dtype=np.int32)
+        self.seed: Array = np.empty(0, dtype=np.int64)
+        self._sum = np.zeros(rows)
+        self._statistic = statistic_function(params.statistic, self.dof)
+        self.confounds = [] if run.confounds is None else [str(c) for c in run.confounds.columns]
+        progress(1.0, "ready")
+
+    @property
+    def n_voxels(self) -> int:
+        """Number of voxels v in the mask."""
+        return len(self._where)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows k that the volumes were reduced to."""
+        return len(self._reduced.unit)
+
+    @property
+    def error_bound(self) -> float:
+        """See the class."""
+        return self._reduced.error_bound
+
+    # -- the seed -----------------------------------------------------------------------------------------------------
+
+    def positions(self, voxels: Array) -> Array:
+        """Flat voxel indices of the grid, or a (z, y, x) bool array, to positions in the mask; voxels outside are left out."""
+        flat = np.flatnonzero(voxels) if voxels.dtype == bool else voxels
+        found = self._position[flat]
+        return np.asarray(found[found >= 0])
+
+    def sphere(self, centre_mm: npt.ArrayLike, radius: float | None = None) -> Array:
+        """Positions of the mask's voxels in a sphere; the radius is the parameters' unless given."""
+        return self.positions(self.grid.sphere_voxels(centre_mm, self.params.radius if radius is None else radius))
+
+    def select(self, positions: Array) -> None:
+        """Make these voxels the seed."""
+        self.seed = np.array(positions, dtype=np.int64)
+        self._sum = self._reduced.total(self.seed)
+
+    def add(self, positions: Array) -> None:
+        """Add voxels to the seed; one that is part of it already stays so."""
+        new = np.setdiff1d(positions, self.seed)
+        self.seed = np.concatenate([self.seed, new])
+        self._sum = self._sum + self._reduced.total(new)
+
+    def remove(self, positions: Array) -> None:
+        """Take voxels out of the seed; one that is not part of it is passed over."""
+        gone = np.intersect1d(positions, self.seed)
+        self.seed = np.setdiff1d(self.seed, gone)
+        self._sum = self._sum - self._reduced.total(gone)
+
+    def series(self) -> Array:
+        """The seed's mean series, cleaned and centred, in the run's own unit: one value for each of `volumes`."""
+        return np.asarray(self._basis @ (self._sum / max(1, len(self.seed))))
+
+    # -- the map ------------------------------------------------------------------------------------------------------
+
+    def direction(self) -> Array:
+        """The seed as a unit vector (k,) float32; one sentence when there is nothing to correlate with."""
+        size = float(np.linalg.norm(self._sum))
+        if not len(self.seed):
+            raise InputError("the seed has no voxel in the brain mask: move it into the brain or make it larger.")
+        if size <= 1e-6 * float(self._reduced.norm[self.seed].sum()) or size == 0:
+            raise InputError("the seed's series is constant: there is nothing to correlate with; move the seed.")
+        return np.asarray((self._sum / size).astype(np.float32))
+
+    def values(self, direction: Array, columns: slice | Array | None = None, block: Array | None = None) -> Array:
+        """The statistic at some voxels of the mask (all by default), float32.
+
+        Parameters
+        ----------
+        direction : (k,) array
+        columns : slice or int array, optional
+            Positions in the mask.
+        block : (k × n) array, optional
+            What `columns_of` gave for these columns, when they are asked for again and again.
+        """
+        unit = block if block is not None else self._reduced.unit if columns is None else self._reduced.unit[:, columns]
+        return self._statistic(np.clip(direction @ unit, -1.0, 1.0))
+
+    def columns_of(self, positions: Array) -> Array:
+        """The reduced columns (k × n) at positions in the mask, as a copy that is fast to multiply with."""
+        return np.ascontiguousarray(self._reduced.unit[:, positions])
+
+    def fill(self, values: Array, out: Array | None = None, positions: slice | Array | None = None) -> Array:
+        """Write values of the mask's voxels into a (z, y, x) float32 volume, 0 elsewhere."""
+        if out is None:
+            out = np.zeros(self.grid.shape, dtype=np.float32)
+        out.reshape(-1)[self._where if positions is None else self._where[positions]] = values
+        return out
+
+    def map(self, seed: npt.ArrayLike | Volume | None = None) -> Volume:
+        """The map of a seed: a centre in mm (a sphere of the parameters' radius), a mask, or what was selected."""
+        if isinstance(seed, Volume):
+            self.grid.require(seed.grid, self.run_name, "the seed")
+            self.select(self.positions(np.asarray(seed.data, dtype=bool)))
+        elif seed is not None:
+            self.select(self.sphere(seed))
+        return Volume(self.fill(self.values(self.direction())), self.grid, name=self.params.statistic)
+
+    def provenance(self) -> dict[str, Any]:
+        """What made the maps, in plain values."""
+        return {
+            "analysis": "seed_map",
+            "parameters": self.params.to_dict(),
+            "run": self.run_name,
+            "volumes": len(self.volumes),
+            "confounds": self.confounds,
+            "mask": self.mask.name,
+            "mask_voxels": self.n_voxels,
+            "degrees_of_freedom": round(self.dof, 3),
+            "error_bound": self.error_bound,
+        }
+
+
+def statistic_function(name: str, dof: float) -> Callable[[Array], Array]:
+    """The function from r to the statistic of that name; see `SeedMap.statistic`."""
+    if name == "r":
+        return lambda r: r
+    factor = np.float32(1.0 if name == "fisher_z" else np.sqrt(dof))
+    return lambda r: np.asarray(factor * np.arctanh(np.clip(r, -CLIP, CLIP)))
+
+
+def seed_map(
+    run: Run,
+    seeds: npt.ArrayLike | pd.DataFrame | Volume | Regions,
+    params: SeedMap | None = None,
+    mask: Volume | None = None,
+    *,
+    progress: Progress = silent,
+) -> Maps:
+    """Correlate seeds with every voxel of a run.
+
+    Parameters
+    ----------
+    run : Run
+    seeds : (n × 3) array in mm, DataFrame, Volume or Regions
+        Centres of spheres; a table with the columns x, y, z and, where they differ, name and radius; a mask; or regions.
+    params : SeedMap
+    mask : Volume, optional
+        Found by `brain_mask` with method "auto" when not given.
+    progress : Progress
+
+    Returns
+    -------
+    Maps
+        One for each seed, float32, 0 outside the mask.
+
+    Raises
+    ------
+    InputError
+        Among others when a seed has no voxel in the mask.
+
+    Notes
+    -----
+    r is Pearson's, as in ``nilearn``'s seed-to-voxel example but for its factor (T-1)/T.
+    """
+    mapper = SeedMapper(run, params, mask, progress=progress)
+    names, regions = _seed_voxels(mapper, seeds)
+    data = np.zeros((len(regions), *run.grid.shape), dtype=np.float32)
+    for name, region, out in zip(names, regions, data, strict=True):
+        mapper.select(region)
+        try:
+            mapper.fill(mapper.values(mapper.direction()), out)
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from None
+    return Maps(data, run.grid, names=names, provenance={**mapper.provenance(), "seeds": names})
+
+
+def _seed_voxels(mapper: SeedMapper, seeds: Any) -> tuple[list[str], list[Array]]:
+    if isinstance(seeds, (Volume, Regions)):
+        mapper.grid.require(seeds.grid, mapper.run_name, "the seed image")
+        if isinstance(seeds, Volume):
+            return [seeds.name], [mapper.positions(np.asarray(seeds.data, dtype=bool))]
+        return list(seeds.table["name"]), [mapper.positions(seeds.labels == i) for i in seeds.ids]
+    if isinstance(seeds, pd.DataFrame):
+        missing = [c for c in "xyz" if c not in seeds]
+        if missing:
+            raise InputError(f"the table of seeds has no column {', '.join(missing)}: it needs x, y and z in mm.")
+        centres = seeds[["x", "y", "z"]].to_numpy(dtype=np.float64)
+        names = [str(n) for n in seeds["name"]] if "name" in seeds else [_spot(c) for c in centres]
+        radii = seeds["radius"].to_numpy(dtype=np.float64) if "radius" in seeds else np.full(len(seeds), mapper.params.radius)
+    else:
+        centres = np.atleast_2d(np.asarray(seeds, dtype=np.float64))
+        if centres.ndim != 2 or centres.shape[1] != 3:
+            raise InputError(f"seeds must be an (n × 3) array of mm, not of shape {np.shape(seeds)}.")
+        names, radii = [_spot(c) for c in centres], np.full(len(centres), mapper.params.radius)
+    if not len(centres):
+        raise InputError("no seed was given: give at least one.")
+    return names, [mapper.sphere(c, r) for c, r in zip(centres, radii, strict=True)]
+
+
+def _spot(mm: Array) -> str:
+    return "({:g}, {:g}, {:g})".format(*mm)
