@@ -20,6 +20,7 @@ def param(
     step: float | None = None,
     choices: tuple[str, ...] = (),
     title: str = "",
+    off: float | None = None,
 ) -> Any:
     """Declare one field of a `Params` class.
 
@@ -39,8 +40,10 @@ def param(
         The values a string may take.
     title : str
         The label in a form, where the field's name with spaces would not do.
+    off : float, optional
+        The value that leaves the step out (0 or infinity); a form shows it as the word "off".
     """
-    about = {"doc": doc, "unit": unit, "low": low, "high": high, "step": step, "choices": choices, "title": title}
+    about = {"doc": doc, "unit": unit, "low": low, "high": high, "step": step, "choices": choices, "title": title, "off": off}
     if isinstance(default, Params):
         return dataclasses.field(default_factory=lambda: default, metadata=about)
     return dataclasses.field(default=default, metadata=about)
