@@ -1,0 +1,192 @@
+"""What every test relies on: settings of its own, the real data where there are any, and a check that nothing keeps running.
+
+A test of the window must leave nothing behind: no worker, no thread, no active timer, no widget of ours. A thing left over does
+no harm to the test that left it and crashes one much later, so it is reported here, at once, with what usually causes it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Before anything imports napari, which reads these when it is imported: the settings of whoever runs the tests stay untouched.
+_SETTINGS = tempfile.mkdtemp(prefix="napari-connectome-tests-")
+atexit.register(shutil.rmtree, _SETTINGS, ignore_errors=True)
+os.environ["NAPARI_CONFIG"] = str(Path(_SETTINGS) / "settings.yaml")
+os.environ["NAPARI_ENSURE_PLUGIN_MAIN_THREAD"] = "1"
+
+_GUI = {"qtbot", "qapp", "make_napari_viewer", "make_napari_viewer_proxy"}
+_PACKAGE = str(Path(__file__).resolve().parents[1] / "napari_connectome") + os.sep
+_PATIENCE = 3.0  # seconds something may take to end by itself once its test is over
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests of the window where there is no display, instead of letting Qt abort the whole run."""
+    if not sys.platform.startswith("linux") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        return
+    for item in items:
+        if _uses_qt(item):
+            item.add_marker(pytest.mark.skip(reason="needs a display: `make test` provides one (xvfb-run)"))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real measurements; tests that use it are skipped where there is none."""
+    folder = os.environ.get("NAPARI_CONNECTOME_DATA")
+    if not folder:
+        pytest.skip("real data: set NAPARI_CONNECTOME_DATA to the folder that holds them")
+    if not Path(folder).is_dir():
+        pytest.fail(f"NAPARI_CONNECTOME_DATA is {folder!r}, which is no folder")
+    return Path(folder).resolve()
+
+
+@pytest.fixture(scope="session")
+def phantom() -> Any:
+    """The resting-state phantom, made once; its arrays are shared by all tests and must not be changed."""
+    return pytest.importorskip("napari_connectome.core.phantom").resting_state()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_running(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """After a test of the window, fail if workers, threads, timers or widgets of ours are still there.
+
+    Being automatic, it is set up first and so checks last, when the viewer has been closed.
+    """
+    if not _uses_qt(request.node):
+        yield
+        return
+    watched = _Watched(monkeypatch)
+    yield
+    left = watched.left_over()
+    call = getattr(request.node, "rep_call", None)
+    if left and not (call is not None and call.failed):
+        pytest.fail("this test left something behind:\n" + "\n".join(left), pytrace=False)
+
+
+def _uses_qt(item: Any) -> bool:
+    return bool(_GUI.intersection(getattr(item, "fixturenames", ())))
+
+
+class _Watched:
+    """Everything our code starts during one test."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from qtpy.QtCore import QThread, QTimer
+        from qtpy.QtWidgets import QApplication
+
+        self.threads: list[tuple[threading.Thread, str]] = []
+        self.qthreads: list[tuple[Any, str]] = []
+        self.timers: list[tuple[Any, str]] = []
+        # C++ may delete a widget and give its address to another: keep the objects, not their ids.
+        self.widgets = list(QApplication.topLevelWidgets())
+        _record(monkeypatch, threading.Thread, self.threads, _called_from_us)
+        _record(monkeypatch, QThread, self.qthreads, _called_from_us)
+        _record(monkeypatch, QTimer, self.timers, _timer_called_from)
+
+    def left_over(self) -> list[str]:
+        """Describe what is still there after a moment of patience; then stop it, so that the next test starts clean."""
+        deadline = time.monotonic() + _PATIENCE
+        gc.collect()
+        while (left := self._now()) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if left:
+            self._stop()
+        return left
+
+    def _now(self) -> list[str]:
+        from qtpy.QtCore import QEvent, QThreadPool
+        from qtpy.QtWidgets import QApplication
+
+        QApplication.processEvents()
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+        left = []
+        if QThreadPool.globalInstance().activeThreadCount():
+            left.append(
+                "- a worker still runs: its widget must quit it when it is closed, and the work must call its progress."
+            )
+        for thread, place in self.threads:
+            if thread.is_alive():
+                left.append(
+                    f"- thread {thread.name!r} still runs, started at {place}: close() of its owner must stop and join it."
+                )
+        for thread, place in self.qthreads:
+            if _ask(thread.isRunning):
+                left.append(f"- a QThread still runs, started at {place}: quit() and wait() for it when its widget is closed.")
+        for timer, place in self.timers:
+            if _ask(timer.isActive):
+                left.append(
+                    f"- a QTimer is still active, started at {place}: give it a parent, or stop it when its widget is closed."
+                )
+        for widget in QApplication.topLevelWidgets():
+            if widget not in self.widgets and (ours := _our_widget(widget)):
+                left.append(
+                    f"- a top-level {ours} is still there: dock it in the viewer, give it a parent, or hand it to qtbot.addWidget; "
+                    "a closed one is kept alive by a signal connected to a lambda or bound method of it."
+                )
+        return left
+
+    def _stop(self) -> None:
+        from superqt.utils import WorkerBase
+
+        for timer, _ in self.timers:
+            _ask(timer.stop)
+        for thread, _ in self.qthreads:
+            _ask(thread.quit)
+        try:
+            WorkerBase.await_workers(2000)
+        except RuntimeError:
+            print("a worker does not react to quit(): it never yields", file=sys.stderr)
+
+
+def _record(monkeypatch: pytest.MonkeyPatch, kind: Any, started: list[tuple[Any, str]], place_of: Callable[[], str]) -> None:
+    start = kind.start
+
+    def recorded(self: Any, *args: Any) -> Any:
+        if place := place_of():
+            started.append((self, place))
+        return start(self, *args)
+
+    monkeypatch.setattr(kind, "start", recorded)
+
+
+def _called_from_us() -> str:
+    """File and line of the innermost frame of the package on the stack, or nothing."""
+    frames = [f for f in traceback.walk_stack(None) if f[0].f_code.co_filename.startswith(_PACKAGE)]
+    return f"{frames[0][0].f_code.co_filename}:{frames[0][1]}" if frames else ""
+
+
+def _timer_called_from() -> str:
+    """Like `_called_from_us`; a throttle is often set off by a signal, with no frame of ours on the stack."""
+    throttled = any(frame.f_code.co_filename.endswith("_throttler.py") for frame, _ in traceback.walk_stack(None))
+    return _called_from_us() or ("a superqt throttle" if throttled else "")
+
+
+def _our_widget(widget: Any) -> str:
+    from qtpy.QtWidgets import QWidget
+
+    for each in (widget, *(widget.findChildren(QWidget) or ())):
+        for thing in (each, getattr(each, "_magic_widget", None)):
+            kind = type(thing)
+            if kind.__module__.startswith("napari_connectome"):
+                return kind.__name__
+    return ""
+
+
+def _ask(question: Callable[[], Any]) -> Any:
+    """Ask a Qt object something; one that C++ has deleted is gone, which is what we want."""
+    try:
+        return question()
+    except RuntimeError:
+        return None
