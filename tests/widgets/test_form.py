@@ -1,0 +1,199 @@
+"""Forms: a `Params` value survives being shown, and what a person types is what comes out."""
+
+import dataclasses
+import math
+import random
+
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QCheckBox, QComboBox, QGroupBox
+
+from napari_connectome.core.errors import InputError
+from napari_connectome.core.params import Params, param
+from napari_connectome.widgets.form import NumberBox, ParamsForm
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Band(Params):
+    detrend: bool = param(True, "Take a line out.")
+    high_pass: float = param(0.0, "Slowest.", unit="Hz", low=0.0, high=10.0, step=0.001, off=0.0)
+    low_pass: float = param(math.inf, "Fastest.", unit="Hz", low=0.0, step=0.001, off=math.inf)
+    filter: str = param("butterworth", "Which filter.", choices=("butterworth", "cosine_set"))
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.high_pass >= self.low_pass:
+            raise InputError("crossed.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Whole(Params):
+    radius: float = param(8.0, "Radius.", unit="mm", low=0.0, high=50.0, step=0.5, title="sphere radius")
+    shift: float = param(-1.5, "Any number.", step=0.1)
+    count: int = param(3, "How many.", low=1, high=500)
+    name: str = param("seed", "Its name.")
+    band: Band = param(Band(), "The band.")
+
+
+def random_params(seed: int) -> Whole:
+    rng = random.Random(seed)
+    high = rng.choice([0.0, round(rng.uniform(0, 0.05), 3), rng.uniform(0, 0.05)])
+    low = rng.choice([math.inf, round(rng.uniform(0.06, 0.3), 3), rng.uniform(0.06, 1e6)])
+    band = Band(detrend=rng.random() < 0.5, high_pass=high, low_pass=low, filter=rng.choice(["butterworth", "cosine_set"]))
+    return Whole(
+        radius=rng.choice([0.0, 0.5 * rng.randrange(100), rng.uniform(0, 50)]),
+        shift=rng.choice([-1, 1]) * 10 ** rng.uniform(-8, 8),
+        count=rng.randrange(1, 500),
+        name=rng.choice(["", "left PCC", "µ off 3"]),
+        band=band,
+    )
+
+
+@pytest.fixture
+def form(qtbot):
+    widget = ParamsForm(Whole())
+    qtbot.addWidget(widget)
+    widget.show()
+    return widget
+
+
+def type_into(box, text):
+    box.setFocus()
+    box.selectAll()
+    QTest.keyClicks(box, text)
+    QTest.keyClick(box, Qt.Key.Key_Return)
+
+
+def test_every_value_comes_back_as_it_went_in(form):
+    for seed in range(200):
+        params = random_params(seed)
+        form.value = params
+        assert form.value == params
+
+
+def test_reading_the_shown_text_again_changes_nothing(form):
+    for seed in range(50):
+        params = random_params(seed)
+        form.value = params
+        for box in form.findChildren(NumberBox):
+            box.lineEdit().setText(box.lineEdit().text())
+            box.interpretText()
+        assert form.value == params
+
+
+def test_defaults_are_shown_with_title_unit_and_explanation(form):
+    assert form.value == Whole()
+    radius = form.widget("radius")
+    assert radius.text() == "8 mm"
+    assert radius.toolTip() == "Radius."
+    assert form.layout().labelForField(radius).text() == "sphere radius"
+    assert isinstance(form.widget("band"), QGroupBox)
+    assert form.findChild(NumberBox, "high_pass").text() == "off"
+    assert form.findChild(NumberBox, "low_pass").text() == "off"
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "number", "shown"),
+    [
+        ("low_pass", "0.08", 0.08, "0.08 Hz"),
+        ("low_pass", "0.008 Hz", 0.008, "0.008 Hz"),
+        ("low_pass", "0,1", 0.1, "0.1 Hz"),
+        ("low_pass", "off", math.inf, "off"),
+        ("low_pass", "inf", math.inf, "off"),
+        ("high_pass", "0.008", 0.008, "0.008 Hz"),
+        ("high_pass", "0.00805", 0.00805, "0.00805 Hz"),
+        ("high_pass", "Off", 0.0, "off"),
+        ("high_pass", "0", 0.0, "off"),
+        ("shift", "-1e-3", -0.001, "-0.001"),
+        ("count", "12", 12, "12"),
+    ],
+)
+def test_typing(form, field, typed, number, shown):
+    box = form.findChild(NumberBox, field)
+    type_into(box, "0.05" if field.endswith("pass") else "1")
+    type_into(box, typed)
+    assert box.number == number
+    assert box.text() == shown
+
+
+@pytest.mark.parametrize(
+    ("field", "typed"), [("radius", "51"), ("radius", "-1"), ("radius", "abc"), ("count", "2.5"), ("count", "inf")]
+)
+def test_what_cannot_be_is_put_back(form, field, typed):
+    type_into(form.widget(field), typed)
+    assert form.value == Whole()
+
+
+def test_stepping_leaves_off_and_stays_on_the_grid(form):
+    low_pass = form.findChild(NumberBox, "low_pass")
+    QTest.keyClick(low_pass, Qt.Key.Key_Up)
+    assert low_pass.number == 0.001
+    type_into(low_pass, "0.1")
+    for _ in range(3):
+        QTest.keyClick(low_pass, Qt.Key.Key_Down)
+    assert low_pass.number == 0.097
+    radius = form.widget("radius")
+    for _ in range(200):
+        QTest.keyClick(radius, Qt.Key.Key_Up)
+    assert radius.number == 50.0
+
+
+def test_values_that_do_not_go_together_are_refused_on_reading(form):
+    type_into(form.findChild(NumberBox, "high_pass"), "0.2")
+    with pytest.raises(InputError, match="crossed"):
+        type_into(form.findChild(NumberBox, "low_pass"), "0.1")
+        _ = form.value
+    form.value = Whole()
+    assert form.value == Whole()
+
+
+def test_one_edit_one_signal(form, qtbot):
+    heard = []
+    form.changed.connect(lambda: heard.append(form.value))
+    type_into(form.findChild(NumberBox, "low_pass"), "0.08")
+    assert [whole.band.low_pass for whole in heard] == [0.08]
+    form.findChild(QCheckBox, "detrend").click()
+    box = form.findChild(QComboBox, "filter")
+    QTest.keyClick(box, Qt.Key.Key_Down)
+    type_into(form.widget("name"), "new")
+    assert len(heard) == 4
+    assert heard[-1] == Whole(name="new", band=Band(low_pass=0.08, detrend=False, filter="cosine_set"))
+    form.value = random_params(1)
+    assert len(heard) == 5
+    form.value = random_params(1)
+    assert len(heard) == 5
+
+
+def test_fields_left_out_keep_their_value(qtbot):
+    params = random_params(5)
+    form = ParamsForm(params, fields=("count", "radius"))
+    qtbot.addWidget(form)
+    form.value = other = random_params(6)
+    assert form.value == other
+    form.widget("count").number = 7
+    assert form.value == other.replace(count=7)
+    with pytest.raises(KeyError):
+        form.widget("band")
+
+
+def test_the_wheel_over_a_box_without_focus_does_nothing(form, qtbot):
+    from qtpy.QtCore import QPoint, QPointF
+    from qtpy.QtGui import QWheelEvent
+    from qtpy.QtWidgets import QApplication
+
+    box = form.widget("radius")
+    form.widget("name").setFocus()
+    where = QPointF(box.rect().center())
+    event = QWheelEvent(
+        where,
+        box.mapToGlobal(where),
+        QPoint(0, 120),
+        QPoint(0, 120),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(box, event)
+    assert form.value == Whole()
