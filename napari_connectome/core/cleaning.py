@@ -6,9 +6,10 @@ voxels. Equal to ``nilearn.signal.clean`` except where that is wrong; each diffe
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +23,6 @@ Array = npt.NDArray[Any]
 ORDER = 5
 """Order of the Butterworth filter; run forwards and backwards, so each cut-off lies at -6 dB."""
 
-# The forward-backward filter mirrors this many volumes at each end, and must have more than that: scipy's own padding.
-_PADDING = {"low": 18, "high": 18, "band": 33}
-
 # Below this fraction of what it was before, a confound is rounding noise: constant, a straight line, or a copy of others.
 _NOISE = 1e-10
 
@@ -34,8 +32,10 @@ class Cleaning(Params):
     """How time series are cleaned before anything is correlated."""
 
     detrend: bool = param(True, "Remove the mean and the straight line through each series.")
-    high_pass: float = param(0.0, "Remove what is slower than this; 0 is off.", unit="Hz", low=0.0, step=0.001)
-    low_pass: float = param(math.inf, "Remove what is faster than this; infinity is off.", unit="Hz", low=0.0, step=0.001)
+    high_pass: float = param(0.0, "Remove what is slower than this; 0 is off.", unit="Hz", low=0.0, step=0.001, off=0.0)
+    low_pass: float = param(
+        math.inf, "Remove what is faster than this; infinity is off.", unit="Hz", low=0.0, step=0.001, off=math.inf
+    )
     filter: str = param(
         "butterworth",
         "Butterworth of order 5 forwards and backwards, or regression on slow cosines (high-pass only).",
@@ -91,15 +91,16 @@ def cleaning_matrix(
     """
     kept = _kept(n_volumes, keep)
     band = _band(cleaning, tr)
+    even = band is not None and cleaning.filter == "butterworth"
     nuisance = _confound_columns(confounds, n_volumes)
-    if cleaning.filter == "cosine" and band:
-        nuisance = np.hstack([nuisance, _cosine_drifts(n_volumes, cleaning.high_pass, tr)])
+    if band and not even:
+        nuisance = np.hstack([nuisance, _cosine_drifts(n_volumes, band)])
     # The identity and the confounds go through the same steps; only what the identity becomes is the operator.
-    columns, rows = _even_rows(np.hstack([np.eye(n_volumes), nuisance]), kept, fill=_butterworth_on(cleaning))
+    columns, rows = _even_rows(np.hstack([np.eye(n_volumes), nuisance]), kept, fill=even)
     if cleaning.detrend:
         columns = _detrend(columns)
-    if _butterworth_on(cleaning):
-        columns = _butterworth(columns, band, cleaning, tr)
+    if band and even:
+        columns = _butterworth(columns, band)
     columns = columns[rows]
     matrix, nuisance_left = columns[:, :n_volumes], columns[:, n_volumes:]
     size = _size(matrix)
@@ -109,8 +110,8 @@ def cleaning_matrix(
         matrix = matrix - basis @ (basis.T @ matrix)
     if not _size(matrix) > 1e-6 * size:
         raise InputError(
-            f"nothing is left of the {len(kept)} volumes after cleaning with {nuisance.shape[1]} confound columns and this band: "
-            "take fewer confounds, a wider band or a longer run."
+            f"nothing is left of the {len(kept)} volumes after cleaning with {nuisance.shape[1]} confound columns and this "
+            "band: take fewer confounds, a wider band or a longer run."
         )
     return np.ascontiguousarray(matrix)
 
@@ -169,7 +170,8 @@ def clean(
     response = operator.sum(axis=1)
     rise = float(response.mean())
     tilt = (response - rise)[:, None]
-    average = _even_rows(np.eye(len(data)), kept, fill=_butterworth_on(cleaning))[0].mean(axis=0)[kept]
+    filled = cleaning.filter == "butterworth" and _band(cleaning, tr) is not None
+    average = _even_rows(np.eye(len(data)), kept, fill=filled)[0].mean(axis=0)[kept]
     small = operator.astype(kind)
     step = max(1, 2**20 // len(data))
     with np.errstate(invalid="ignore", over="ignore"):
@@ -230,16 +232,20 @@ def _kept(n_volumes: int, keep: npt.ArrayLike | None) -> Array:
     return kept
 
 
-def _butterworth_on(cleaning: Cleaning) -> bool:
-    return cleaning.filter == "butterworth" and (cleaning.high_pass > 0 or cleaning.low_pass < math.inf)
+class _Band(NamedTuple):
+    """What a filter lets through, in Hz, and the sampling period in seconds."""
+
+    high_pass: float
+    low_pass: float
+    tr: float
 
 
-def _band(cleaning: Cleaning, tr: float | None) -> str:
-    """ "low", "high", "band" or "" for what the filter lets through; refuse what no filter can do."""
+def _band(cleaning: Cleaning, tr: float | None) -> _Band | None:
+    """The band, or None when no filter is on; refuse what no filter can do."""
     high_pass, low_pass = cleaning.high_pass, cleaning.low_pass
-    low, high = low_pass < math.inf, high_pass > 0
-    if not (low or high):
-        return ""
+    low = low_pass < math.inf
+    if not low and high_pass <= 0:
+        return None
     if tr is None or not (math.isfinite(tr) and tr > 0):
         raise InputError(
             f"the TR is {'missing' if tr is None else f'{tr:g} s'}, and filtering needs it: give the TR in seconds."
@@ -252,14 +258,14 @@ def _band(cleaning: Cleaning, tr: float | None) -> str:
     highest = low_pass if low else high_pass
     if highest >= nyquist:
         raise InputError(
-            f"the {'low' if low else 'high'}-pass cut-off is {highest:g} Hz, and at a TR of {tr:g} s nothing above {nyquist:g} Hz "
-            "(Nyquist) is measured: choose a lower cut-off or turn it off."
+            f"the {'low' if low else 'high'}-pass cut-off is {highest:g} Hz, and at a TR of {tr:g} s nothing above "
+            f"{nyquist:g} Hz (Nyquist) is measured: choose a lower cut-off or turn it off."
         )
     if low and cleaning.filter == "cosine":
         raise InputError(
             f"the cosine filter has no low-pass (given {low_pass:g} Hz): take Butterworth or turn the low-pass off."
         )
-    return "band" if low and high else "low" if low else "high"
+    return _Band(high_pass, low_pass, tr)
 
 
 def _confound_columns(confounds: pd.DataFrame | Array | None, n_volumes: int) -> Array:
@@ -291,11 +297,11 @@ def _confound_columns(confounds: pd.DataFrame | Array | None, n_volumes: int) ->
     return values
 
 
-def _cosine_drifts(n_volumes: int, high_pass: float, tr: float | None) -> Array:
+def _cosine_drifts(n_volumes: int, band: _Band) -> Array:
     """Discrete cosines slower than the cut-off (t × k), without the constant; none where the run is too short for one."""
     # The period comes from the last frame's time, as in nilearn: its rounding decides whether a cosine at the cut-off counts.
-    period = (np.arange(n_volumes) * tr)[-1] / (n_volumes - 1)
-    count = min(n_volumes - 1, math.floor(2 * n_volumes * high_pass * period))
+    period = (n_volumes - 1) * band.tr / (n_volumes - 1)
+    count = min(n_volumes - 1, math.floor(2 * n_volumes * band.high_pass * period))
     k = np.arange(1, count + 1)
     drifts = np.sqrt(2.0 / n_volumes) * np.cos(np.pi / n_volumes * (np.arange(n_volumes)[:, None] + 0.5) * k)
     return np.asarray(drifts)
@@ -327,20 +333,23 @@ def _detrend(columns: Array) -> Array:
     return np.asarray(centred - np.outer(line, line @ centred))
 
 
-def _butterworth(columns: Array, band: str, cleaning: Cleaning, tr: float | None) -> Array:
+def _butterworth(columns: Array, band: _Band) -> Array:
     """Filter each column forwards and backwards, with odd padding at both ends."""
     from scipy.signal import butter, sosfiltfilt
 
-    if tr is None:
-        raise InputError("the TR is missing, and filtering needs it: give the TR in seconds.")
-    if len(columns) <= _PADDING[band]:
-        kind = {"low": "low-pass", "high": "high-pass", "band": "band-pass"}[band]
+    # scipy pads each end with this many mirrored samples and needs more than that.
+    if band.low_pass == math.inf:
+        kind, padding, design = "high-pass", 18, functools.partial(butter, Wn=band.high_pass, btype="high")
+    elif band.high_pass <= 0:
+        kind, padding, design = "low-pass", 18, functools.partial(butter, Wn=band.low_pass, btype="low")
+    else:
+        kind, padding, design = "band-pass", 33, functools.partial(butter, Wn=band[:2], btype="band")
+    if len(columns) <= padding:
         raise InputError(
-            f"the {kind} filter needs at least {_PADDING[band] + 1} volumes, and there are {len(columns)} from the first to the "
-            "last one kept: use a longer run, the cosine filter, or no filter."
+            f"the {kind} filter needs at least {padding + 1} volumes, and there are {len(columns)} from the first to "
+            "the last one kept: use a longer run, the cosine filter, or no filter."
         )
-    cut_offs = {"low": cleaning.low_pass, "high": cleaning.high_pass, "band": (cleaning.high_pass, cleaning.low_pass)}[band]
-    sections = butter(ORDER, cut_offs, btype=band, output="sos", fs=1.0 / tr)
+    sections = design(N=ORDER, output="sos", fs=1.0 / band.tr)
     # Along contiguous rows, the filter is several times faster.
     return np.asarray(sosfiltfilt(sections, np.ascontiguousarray(columns.T), axis=1).T)
 
