@@ -1,0 +1,203 @@
+"""Image files as values: runs, volumes and regions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from napari_connectome.core.errors import InputError, Progress, silent
+from napari_connectome.core.grid import Grid
+from napari_connectome.core.values import Regions, Run, Volume
+from napari_connectome.io.frame import FileFrame
+from napari_connectome.io.header import Repetition, is_nifti, minc_axes, open_header, orientation_notices, repetition_time, stem
+from napari_connectome.io.names import names_table, read_names
+from napari_connectome.io.pixels import read_pixels
+
+Array = npt.NDArray[Any]
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """An image file as it was read.
+
+    Parameters
+    ----------
+    path : str
+    name : str
+        The file's name without suffixes.
+    data : array
+        (z, y, x) or (t, z, y, x); with a last axis of 3 or 4 where `rgb`. The magnitude of complex data.
+    grid : Grid
+    repetition : Repetition
+        Of 4-D images; empty for 3-D ones.
+    notices : tuple of str
+        What the person should know, a phrase each.
+    phase : array, optional
+        Of complex data, in radians.
+    rgb : bool
+    labels : bool
+        Whether the header says that these are labels.
+    """
+
+    path: str
+    name: str
+    data: Array
+    grid: Grid
+    repetition: Repetition = field(default_factory=Repetition)
+    notices: tuple[str, ...] = ()
+    phase: Array | None = None
+    rgb: bool = False
+    labels: bool = False
+
+    @property
+    def is_4d(self) -> bool:
+        """Whether there is more than one volume."""
+        return self.data.ndim - self.rgb == 4
+
+
+def open_image(path: PathLike, progress: Progress = silent) -> Opened:
+    """Read an image file of any format nibabel knows.
+
+    Parameters
+    ----------
+    path : path
+    progress : callable
+        Called while the data are read; may raise `Cancelled`.
+    """
+    name = Path(path).name
+    image = open_header(path)
+    _check_shape(image.shape, name)
+    affine = np.asarray(image.affine, dtype=np.float64)
+    if affine.shape != (4, 4) or not np.isfinite(affine).all() or abs(np.linalg.det(affine)) < 1e-12:
+        raise InputError(f"the header of {name} gives no usable voxel size or orientation: repair the header first.")
+    data, timed = _axes(read_pixels(image, name, progress), minc_axes(image), name)
+    frame = FileFrame.of(
+        os.fspath(path), type(image).__name__, data.shape[:3], affine, image.header.copy() if is_nifti(image) else None
+    )
+    data = frame.to_ras(data)
+    rgb = data.dtype.names is not None
+    if rgb:
+        data = np.stack([data[channel] for channel in data.dtype.names or ()], axis=-1)
+    phase = np.angle(data) if data.dtype.kind == "c" else None
+    return Opened(
+        path=os.fspath(path),
+        name=stem(path),
+        data=np.abs(data) if phase is not None else data,
+        grid=frame.grid,
+        repetition=_repetition(image, timed) if data.ndim - rgb == 4 else Repetition(),
+        notices=tuple(orientation_notices(image)),
+        phase=phase,
+        rgb=rgb,
+        labels=is_nifti(image) and int(image.header["intent_code"]) == 1002,
+    )
+
+
+def _repetition(image: Any, timed: bool) -> Repetition:
+    return repetition_time(image) if timed else Repetition(question="the volumes lie along the fifth axis, which is not time")
+
+
+def _check_shape(shape: Sequence[int], name: str) -> None:
+    if len(shape) == 0 or min(shape) < 1:
+        raise InputError(f"the header of {name} gives the sizes {tuple(shape)}: an image needs at least one voxel a side.")
+
+
+def _axes(data: Array, names: tuple[str, ...], name: str) -> tuple[Array, bool]:
+    """The data as (x, y, z) or (x, y, z, t) of the file, and whether the fourth axis is time."""
+    if names:  # MINC names its axes and may have time first
+        order = [
+            *(i for i, axis in enumerate(names) if axis.endswith("space")),
+            *(i for i, axis in enumerate(names) if axis == "time"),
+        ]
+        if len(order) != data.ndim:
+            raise InputError(f"{name} has the axes {', '.join(names)}: only space and time can be read.")
+        data = data.transpose(order)
+    while data.ndim > 3 and data.shape[-1] == 1:
+        data = data[..., 0]
+    while data.ndim < 3:
+        data = data[..., None]
+    timed = data.ndim == 4
+    if data.ndim == 5 and data.shape[3] == 1:
+        data = data[:, :, :, 0]
+    if data.ndim > 4:
+        raise InputError(
+            f"{name} has {data.ndim} dimensions ({'×'.join(map(str, data.shape))}): 3 or 4 can be read, so split it first."
+        )
+    return data, timed
+
+
+def _real(opened: Opened) -> Opened:
+    name = Path(opened.path).name
+    if opened.rgb:
+        raise InputError(f"{name} is a colour image: an image of one number a voxel is needed.")
+    if opened.phase is not None:
+        raise InputError(f"{name} holds complex numbers: save their magnitude first and use that.")
+    return opened
+
+
+def load_run(
+    path: PathLike,
+    *,
+    confounds: PathLike | pd.DataFrame | Array | None = None,
+    tr: float | None = None,
+    progress: Progress = silent,
+) -> Run:
+    """Read a BOLD run.
+
+    Parameters
+    ----------
+    path : path
+        A 4-D image of any format nibabel reads.
+    confounds : path or (t × c) table, optional
+    tr : float, optional
+        Seconds; needed where the header cannot be trusted, and used instead of it.
+    progress : callable
+    """
+    name = Path(path).name
+    opened = _real(open_image(path, progress))
+    if not opened.is_4d:
+        raise InputError(f"{name} is a 3-D image of one volume and a run is needed: choose a 4-D image.")
+    seconds = opened.repetition.tr if tr is None else float(tr)
+    if seconds is None:
+        guess = f" (probably {opened.repetition.guess:g})" if opened.repetition.guess else ""
+        raise InputError(f"the TR of {name} is not known, since {opened.repetition.question}: pass tr=… in seconds{guess}.")
+    if isinstance(confounds, str | os.PathLike):
+        from napari_connectome.io.confounds import read_confounds
+
+        confounds = read_confounds(confounds, opened.data.shape[0])
+    return Run(opened.data, opened.grid, seconds, confounds, name=opened.name)  # type: ignore[arg-type]
+
+
+def load_volume(path: PathLike) -> Volume:
+    """Read one 3-D image: a mask, a map or an anatomical image."""
+    opened = _real(open_image(path))
+    if opened.is_4d:
+        raise InputError(f"{Path(path).name} has {opened.data.shape[0]} volumes and one is needed: choose a 3-D image.")
+    return Volume(opened.data, opened.grid, name=opened.name)
+
+
+def load_regions(path: PathLike, *, names: PathLike | Sequence[str] | Mapping[int, str] | None = None) -> Regions:
+    """Read an atlas or other label image.
+
+    Parameters
+    ----------
+    path : path
+        A 3-D image of whole numbers, whatever type they are stored in; 0 is background.
+    names : path, sequence or mapping, optional
+        A names file (one name a line, or a table with the columns index and name, or a colour table), the names in the
+        order of the label ids, or id → name. Taken from a table of the image's own name where there is one.
+    """
+    volume = load_volume(path)
+    try:
+        bare = Regions(volume.data, volume.grid)
+    except InputError as error:
+        raise InputError(f"{Path(path).name}: {error}") from error
+    known = read_names(path, names, bare.ids)
+    return bare if known is None else Regions(bare.labels, bare.grid, names_table(known, bare.ids))

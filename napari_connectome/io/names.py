@@ -1,0 +1,134 @@
+"""The names of regions: lists, tables and colour tables as people's atlases have them."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from napari_connectome.core.errors import InputError
+from napari_connectome.io.header import stem
+
+Array = npt.NDArray[Any]
+INDEX = ("index", "label", "id", "value", "roi", "no.", "key")
+NAME = ("name", "label", "region", "roi_name", "label_name", "difumo_names", "abbreviation")
+NOWHERE = ("background", "unknown", "???", "none", "clear label", "unlabeled", "outside")
+
+
+def sidecar(path: str | os.PathLike[str]) -> Path | None:
+    """The names file that lies beside an image and has its name: .tsv, .csv, .lut or .txt."""
+    beside = Path(path).parent / stem(path)
+    for suffix in (".tsv", ".csv", ".lut", ".txt"):
+        candidate = beside.with_name(beside.name + suffix)
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def read_names(
+    image: str | os.PathLike[str], names: str | os.PathLike[str] | Sequence[str] | Mapping[int, str] | None, ids: Array
+) -> dict[int, str] | None:
+    """Names by label id; None where there are none.
+
+    Parameters
+    ----------
+    image : path
+        The label image; a names file of the same name beside it is used where `names` is not given.
+    names : path, sequence or mapping, optional
+    ids : (r,) array
+        The label ids of the image, ascending, without the background.
+    """
+    if names is None:
+        beside = sidecar(image)
+        try:
+            return None if beside is None else _read(beside, ids)
+        except InputError:  # a table beside the image that is about something else
+            return None
+    if isinstance(names, Mapping):
+        return {int(i): str(name) for i, name in names.items()}
+    if isinstance(names, str | os.PathLike):
+        return _read(Path(names), ids)
+    return in_order([str(name) for name in names], ids, "the list of names")
+
+
+def names_table(names: Mapping[int, str], ids: Array) -> pd.DataFrame:
+    """Names as the table `Regions` completes; ids without a name are left to it."""
+    known = {int(i): names[int(i)] for i in ids if int(i) in names}
+    return pd.DataFrame({"name": list(known.values())}, index=pd.Index(list(known), name="index", dtype=np.int64))
+
+
+def in_order(names: list[str], ids: Array, what: str) -> dict[int, str]:
+    """Names given in the order of the ids, with or without one for the background, which comes first."""
+    if names and names[0].strip().lower() in NOWHERE:
+        names = names[1:]
+    if len(names) == len(ids):
+        return {int(i): name for i, name in zip(ids, names, strict=True)}
+    if len(ids) and len(names) >= int(ids[-1]):  # some regions are missing from the image: line i names id i
+        return {int(i): names[int(i) - 1] for i in ids}
+    raise InputError(
+        f"{what} holds {len(names)} names and the image {len(ids)} regions: give one name a region, in the order of their ids."
+    )
+
+
+def _read(path: Path, ids: Array) -> dict[int, str]:
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError as error:
+        raise InputError(f"the names file {path} cannot be read: {error.strerror}.") from error
+    lines = [line.strip("\r\n") for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    table = _columns(lines) or _colour_table(lines)
+    if table is not None:
+        return table
+    names = [line.strip() for line in lines]
+    if names and names[0].lower() in NAME and len(names) == len(ids) + 1:
+        names = names[1:]
+    return in_order(names, ids, path.name)
+
+
+def _columns(lines: list[str]) -> dict[int, str] | None:
+    """A table whose first line names its columns, one of them the index."""
+    delimiter = next((d for d in ("\t", ",", ";") if lines and d in lines[0]), None)
+    if delimiter is None:
+        return None
+    rows = list(csv.reader(lines, delimiter=delimiter))
+    head = [column.strip().lower() for column in rows[0]]
+    index = next((head.index(c) for c in INDEX if c in head), None)
+    name = next((head.index(c) for c in NAME if c in head and head.index(c) != index), None)
+    if index is None or name is None:
+        return None
+    found = {}
+    for row in rows[1:]:
+        number = _whole(row[index]) if len(row) > max(index, name) else None
+        if number is not None:
+            found[number] = row[name].strip()
+    return found or None
+
+
+def _colour_table(lines: list[str]) -> dict[int, str] | None:
+    """``index name`` and perhaps colours on each line, as FreeSurfer, FSLeyes and the Schaefer atlas write them."""
+    found = {}
+    for line in lines:
+        cells = (
+            [c.strip() for c in (line.split("\t") if "\t" in line else line.split(","))]
+            if "\t" in line or "," in line
+            else line.split()
+        )
+        number = _whole(cells[0])
+        if number is None or len(cells) < 2 or _whole(cells[1]) is not None:
+            return None
+        found[number] = cells[1]
+    return found or None
+
+
+def _whole(cell: str) -> int | None:
+    try:
+        value = float(cell)
+    except ValueError:
+        return None
+    return int(value) if value.is_integer() else None

@@ -1,0 +1,183 @@
+"""The numbers of an image file: read once, straight into the array that is kept."""
+
+from __future__ import annotations
+
+import math
+import os
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+import numpy.typing as npt
+from nibabel.arrayproxy import ArrayProxy
+from nibabel.brikhead import AFNIArrayProxy
+from nibabel.openers import ImageOpener
+
+from napari_connectome.core.errors import InputError, Progress, silent
+from napari_connectome.io import memory
+from napari_connectome.io.gz import DEFLATE_LIMIT, is_gz, open_gz
+
+Array = npt.NDArray[Any]
+PIECE = 1 << 22
+"""Bytes read between two calls of the progress callback: small enough to be converted while still in the cache."""
+
+
+def read_pixels(image: Any, name: str, progress: Progress = silent) -> Array:
+    """The data of a nibabel image in the file's axis order (x, y, z, …), scaled, in native byte order.
+
+    Unscaled data keep their type. Scaled data are float32, or float64 when they are stored in 32 bits or more.
+
+    Parameters
+    ----------
+    image : nibabel image
+    name : str
+        The file, for messages.
+    progress : callable
+    """
+    proxy = image.dataobj
+    check_type(np.dtype(image.get_data_dtype()), name)
+    if isinstance(proxy, ArrayProxy) and getattr(proxy, "scaling", None) is None:
+        return _read_stream(proxy, name, progress)
+    return _read_by_nibabel(image, name)
+
+
+def check_type(dtype: np.dtype[Any], name: str) -> None:
+    """Raise one sentence for numbers no layer can show."""
+    colours = dtype.names is not None and set("RGB") <= set(dtype.names)
+    if not colours and (dtype.kind not in "biufc" or dtype in (np.longdouble, np.clongdouble)):
+        raise InputError(f"{name} holds numbers of type {dtype}, which cannot be shown: convert it to float32 first.")
+
+
+def _read_by_nibabel(image: Any, name: str) -> Array:
+    """Formats with a scaling of their own: AFNI's factor a volume, MINC's a slice."""
+    stored = np.dtype(image.get_data_dtype())
+    memory.require(math.prod(image.shape) * 12, name)
+    try:
+        data = np.asanyarray(image.dataobj)
+    except Exception as error:  # whatever a parser makes of a broken file
+        raise InputError(f"{name} cannot be read ({_plain(error)}): the file is cut short or broken.") from error
+    if data.dtype.kind == "f":
+        data = data.astype(_scaled_type(stored), copy=False)
+    # AFNI's factors make new arrays in C order; time last there would be a stride away from every voxel's neighbour.
+    return np.asfortranarray(data) if isinstance(image.dataobj, AFNIArrayProxy) else data
+
+
+def _scaled_type(stored: np.dtype[Any]) -> np.dtype[Any]:
+    if stored.kind == "c":
+        return np.dtype(stored.newbyteorder("="))
+    wide = stored == np.float64 or (stored.kind in "iu" and stored.itemsize >= 4)
+    return np.dtype(np.float64 if wide else np.float32)
+
+
+def _read_stream(proxy: Any, name: str, progress: Progress) -> Array:
+    stored = np.dtype(proxy.dtype)
+    shape = tuple(int(n) for n in proxy.shape)
+    slope, inter = (1.0, 0.0) if stored.names else (float(proxy.slope), float(proxy.inter))
+    scaled = (slope, inter) != (1.0, 0.0)
+    native = stored.newbyteorder("=")
+    kept = _scaled_type(stored) if scaled else native
+    count = math.prod(shape)
+    _check_size(str(proxy.file_like), int(proxy.offset), count * stored.itemsize, shape, name)
+    memory.require(count * kept.itemsize, name)
+    try:
+        values = np.empty(count, dtype=kept)
+    except MemoryError as error:
+        raise InputError(f"{name} needs {memory.readable(count * kept.itemsize)} of memory, which is not free.") from error
+
+    def fill(piece: Array, start: int) -> None:
+        if not stored.isnative:
+            piece.byteswap(inplace=True)
+        if scaled:
+            values[start : start + len(piece)] = piece * np.float64(slope) + inter
+
+    scratch = np.empty(max(PIECE // stored.itemsize, 1), dtype=native) if scaled else None
+    with _opened(str(proxy.file_like), name) as stream:
+        try:
+            stream.seek(int(proxy.offset))
+            _read_pieces(stream, values, scratch, fill, progress, name)
+        except (EOFError, zlib.error, OSError, _gz_error()) as error:
+            raise InputError(f"{name} is broken or cut short ({_plain(error)}): copy or download it again.") from error
+    return values.reshape(shape, order="F")
+
+
+def _read_pieces(
+    stream: BinaryIO,
+    values: Array,
+    scratch: Array | None,
+    fill: Callable[[Array, int], None],
+    progress: Progress,
+    name: str,
+) -> None:
+    """Read into `values`, or by way of `scratch`; `fill` is called with each piece while it is in the cache."""
+    itemsize = (values if scratch is None else scratch).itemsize
+    step = max(PIECE // itemsize, 1)
+    for start in range(0, len(values), step):
+        progress(start / len(values), f"reading {name}")
+        stop = min(start + step, len(values))
+        piece = values[start:stop] if scratch is None else scratch[: stop - start]
+        got = _read_exactly(stream, memoryview(piece.view(np.uint8)))
+        if got < piece.nbytes:
+            held = start * itemsize + got
+            claimed = len(values) * itemsize
+            raise InputError(
+                f"{name} is cut short: its header claims {memory.readable(claimed)} of data and the file holds "
+                f"{memory.readable(held)}: copy or download it again."
+            )
+        fill(piece, start)
+    stream.read(1)  # a gzip stream checks its sum when its end is reached
+    progress(1.0, f"reading {name}")
+
+
+def _read_exactly(stream: BinaryIO, buffer: memoryview) -> int:
+    read_into = cast("Any", stream).readinto
+    filled = 0
+    while filled < len(buffer):
+        got = read_into(buffer[filled:])
+        if not got:
+            break
+        filled += got
+    return filled
+
+
+def _opened(path: str, name: str) -> BinaryIO:
+    try:
+        if is_gz(path):
+            return open_gz(path)
+        if path.lower().endswith((".bz2", ".zst")):
+            return cast("BinaryIO", ImageOpener(path))
+        return open(path, "rb")
+    except OSError as error:
+        raise InputError(f"the data of {name} cannot be opened ({_plain(error)}): {Path(path).name} is needed.") from error
+
+
+def _check_size(path: str, offset: int, nbytes: int, shape: tuple[int, ...], name: str) -> None:
+    """Refuse a header that claims more than the file can hold, before anything is allocated."""
+    try:
+        size = os.path.getsize(path)
+    except OSError as error:
+        raise InputError(f"the data of {name} are missing: {Path(path).name} is needed beside it.") from error
+    if path.lower().endswith((".bz2", ".zst")):
+        return
+    most = size * DEFLATE_LIMIT if is_gz(path) else size - offset
+    if nbytes > most:
+        claimed = "×".join(str(n) for n in shape)
+        raise InputError(
+            f"{name} is cut short: its header claims {claimed} voxels ({memory.readable(nbytes)}) and the file cannot hold "
+            f"more than {memory.readable(max(most, 0))}: copy or download it again."
+        )
+
+
+def _gz_error() -> type[Exception]:
+    try:
+        from isal.isal_zlib import error
+    except ImportError:
+        return zlib.error
+    return cast("type[Exception]", error)
+
+
+def _plain(error: Exception) -> str:
+    """An exception's own words on one line, without full stop."""
+    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(str(words).split()).rstrip(".")
