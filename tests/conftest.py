@@ -129,12 +129,13 @@ class _Watched:
                 left.append(
                     f"- a QTimer is still active, started at {place}: give it a parent, or stop it when its widget is closed."
                 )
-        for widget in QApplication.topLevelWidgets():
-            if widget not in self.widgets and (ours := _our_widget(widget)):
-                left.append(
-                    f"- a top-level {ours} is still there: dock it in the viewer, give it a parent, or hand it to qtbot.addWidget; "
-                    "a closed one is kept alive by a signal connected to a lambda or bound method of it."
-                )
+        new = (widget for widget in QApplication.topLevelWidgets() if widget not in self.widgets)
+        left += [
+            f"- a top-level {ours} is still there: dock it in the viewer, give it a parent, or hand it to qtbot.addWidget; "
+            "a closed one is kept alive by signals connected to its methods or to lambdas."
+            for widget in new
+            if (ours := _our_widget(widget))
+        ]
         return left
 
     def _stop(self) -> None:

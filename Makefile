@@ -1,0 +1,60 @@
+# make demo    the plugin at work on the sample run (without a display: pictures and files in demo/)
+# make test    all tests, those of the real window included
+# make check   ruff, mypy, import-linter
+# make bench   side by side with nilearn (ARGS=--full for the large run too, ARGS=--help for more)
+# make clean   removes what the other commands made, except .venv; make distclean removes that too
+#
+# PYTHON=… chooses the interpreter .venv is made with; otherwise the first Python >= 3.11 found is taken.
+
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?=
+ARGS ?=
+
+# Tests and benchmarks open real windows: on a screen of their own, so that none pops up on yours.
+ifeq ($(shell uname -s),Linux)
+OWN_SCREEN := env -u WAYLAND_DISPLAY QT_QPA_PLATFORM=xcb xvfb-run -a -s "-screen 0 1600x1000x24"
+endif
+
+.PHONY: demo test check bench clean distclean
+
+demo: $(VENV)/.plugin
+ifneq ($(DISPLAY)$(WAYLAND_DISPLAY),)
+	tools/display-libraries
+	$(BIN)/python tools/demo.py $(ARGS)
+else
+	tools/display-libraries xvfb xauth
+	$(OWN_SCREEN) $(BIN)/python tools/demo.py --pictures demo $(ARGS)
+endif
+
+test: $(VENV)/.tools
+	tools/display-libraries xvfb xauth
+	$(OWN_SCREEN) $(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.tools
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.tools
+	tools/display-libraries xvfb xauth
+	$(OWN_SCREEN) $(BIN)/python -m benchmarks $(ARGS)
+
+# Each stamp is newer than pyproject.toml when what that file asks for is installed.
+$(VENV)/.plugin: pyproject.toml
+	tools/make-venv $(VENV) $(PYTHON)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[pyqt6]'
+	touch $@
+
+$(VENV)/.tools: $(VENV)/.plugin
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev
+	touch $@
+
+clean:
+	rm -rf build dist demo *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV)
