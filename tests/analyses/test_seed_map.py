@@ -1,0 +1,194 @@
+"""Seed maps equal nilearn's, whatever the seed is given as; the mapper answers like the function."""
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+from nilearn.maskers import NiftiMasker, NiftiSpheresMasker
+
+from napari_connectome import Cleaning, Grid, Regions, Run, SeedMap, SeedMapper, Volume, load_run, load_volume, seed_map
+from napari_connectome.analyses.seed_map import CLIP
+from napari_connectome.core.errors import InputError
+
+AFFINE = np.array([[4.0, 0, 0, -20], [0, 4, 0, -30], [0, 0, 4, -10], [0, 0, 0, 1]])
+SHAPE = (9, 10, 11)
+PARAMS = SeedMap(radius=8.0, fwhm=6.0, cleaning=Cleaning(high_pass=0.01, low_pass=0.1))
+
+
+def _run(t=100, kind="f4"):
+    rng = np.random.default_rng(0)
+    data = rng.standard_normal((t, 4)) @ rng.standard_normal((4, np.prod(SHAPE))) * 8
+    data = (data + 10 * rng.standard_normal(data.shape) + 800).reshape(t, *SHAPE)
+    confounds = pd.DataFrame(rng.standard_normal((t, 6)).cumsum(axis=0), columns=[f"c{i}" for i in range(6)])
+    return Run(data.astype(kind), Grid(SHAPE, AFFINE), 2.0, confounds)
+
+
+def _mask(run):
+    inside = np.zeros(SHAPE, dtype=bool)
+    inside[1:8, 1:9, 1:10] = True
+    return Volume(inside, run.grid, name="mask")
+
+
+def _nilearn_r(image, mask_image, confounds, seed, tr, smoothing, **more):
+    """Pearson's r as the gallery means it: its product over T - 1."""
+    how = {"detrend": True, "standardize": "zscore_sample", "t_r": tr, "high_pass": 0.01, "low_pass": 0.1}
+    spheres = NiftiSpheresMasker([seed], radius=8, **how).fit_transform(image, confounds=confounds, **more)
+    masker = NiftiMasker(mask_img=mask_image, smoothing_fwhm=smoothing, **how)
+    brain = masker.fit_transform(image, confounds=confounds, **more)
+    return masker.inverse_transform((brain.T @ spheres / (len(spheres) - 1)).ravel()).get_fdata().T
+
+
+@pytest.mark.parametrize("fwhm", [0.0, 6.0])
+def test_r_is_nilearn_s(fwhm):
+    run = _run()
+    mask = _mask(run)
+    image = nib.Nifti1Image(run.data.T.astype("f8"), AFFINE)
+    theirs = _nilearn_r(image, nib.Nifti1Image(mask.data.T.astype("u1"), AFFINE), run.confounds.to_numpy(), (0, -10, 6), 2.0, fwhm or None)
+    ours = seed_map(run, (0, -10, 6), PARAMS.replace(fwhm=fwhm), mask)
+    np.testing.assert_allclose(ours.data[0], theirs, atol=2e-6)
+    assert ours.data.dtype == np.float32
+    assert not ours.data[0][~mask.data].any()
+
+
+def test_censored_volumes_are_nilearn_s():
+    run = _run(120)
+    keep = np.ones(120, dtype=bool)
+    keep[[20, 21, 50, 77]] = False
+    mask = _mask(run)
+    image = nib.Nifti1Image(run.data.T.astype("f8"), AFFINE)
+    theirs = _nilearn_r(
+        image, nib.Nifti1Image(mask.data.T.astype("u1"), AFFINE), run.confounds.to_numpy(), (0, -10, 6), 2.0, 6.0,
+        sample_mask=np.flatnonzero(keep),
+    )  # fmt: skip
+    np.testing.assert_allclose(seed_map(run.replace(keep=keep), (0, -10, 6), PARAMS, mask).data[0], theirs, atol=2e-6)
+
+
+def test_the_real_run_equals_nilearn_and_shows_the_default_mode(real_data):
+    folder = real_data / "task_faces_mni"
+    bold = folder / "sub-01_task-faces_space-MNI_bold.nii.gz"
+    brain = folder / "sub-01_task-faces_space-MNI_desc-brain_mask.nii.gz"
+    table = pd.read_csv(folder / "sub-01_task-faces_desc-confounds_timeseries.tsv", sep="\t")[:176]
+    run, mask = load_run(bold, confounds=table), load_volume(brain)
+    ours = seed_map(run, (0, -52, 18), PARAMS, mask)
+    image = nib.Nifti1Image(nib.load(bold).get_fdata(), nib.load(bold).affine)
+    theirs = nib.Nifti1Image(_nilearn_r(image, nib.load(brain), table.to_numpy(), (0, -52, 18), 2.0, 6.0).T, image.affine)
+    theirs = nib.as_closest_canonical(theirs).get_fdata().T
+    np.testing.assert_allclose(ours.data[0], theirs, atol=2e-6)
+    around = {name: ours.data[0].flat[run.grid.sphere_voxels(c, 4)].mean() for name, c in NODES.items()}
+    assert around["mPFC"] > 0.35
+    assert around["left parietal"] > 0.35
+    assert abs(around["left auditory"]) < 0.2
+
+
+NODES = {"mPFC": (0, 52, -2), "left parietal": (-46, -68, 32), "left auditory": (-56, -20, 8)}
+
+
+def test_a_seed_is_a_sphere_a_mask_a_region_or_a_row_of_a_table():
+    run = _run()
+    mask = _mask(run)
+    sphere = run.grid.sphere((0, -10, 6), 8.0)
+    expected = seed_map(run, [(0, -10, 6)], PARAMS, mask).data[0]
+    labels = np.where(sphere, 7, 0)
+    table = pd.DataFrame({"name": ["here"], "x": [0.0], "y": [-10], "z": [6], "radius": [8.0]})
+    for seed in (Volume(sphere, run.grid), Regions(labels, run.grid), table):
+        np.testing.assert_allclose(seed_map(run, seed, PARAMS.replace(radius=3.0), mask).data[0], expected, atol=1e-6)
+    two = seed_map(run, [(0, -10, 6), (4, -2, 10)], PARAMS, mask)
+    assert len(two) == 2
+    np.testing.assert_allclose(two.data[1], seed_map(run, (4, -2, 10), PARAMS, mask).data[0], atol=1e-7)
+    assert seed_map(run, table, PARAMS, mask)["here"].data.shape == SHAPE
+
+
+def test_statistics_follow_from_r():
+    run = _run()
+    mask = _mask(run)
+    mappers = {s: SeedMapper(run, PARAMS.replace(statistic=s), mask) for s in ("r", "fisher_z", "z_score")}
+    r, z, score = (m.map((0, -10, 6)).data for m in mappers.values())
+    np.testing.assert_allclose(z, np.arctanh(np.clip(r, -CLIP, CLIP)), atol=1e-5)
+    np.testing.assert_allclose(score, z * np.sqrt(mappers["r"].dof), rtol=1e-5)
+    voxel = mappers["r"].map(Volume(run.grid.sphere((0, -10, 6), 0), run.grid))
+    assert np.abs(voxel.data).max() <= 1
+
+
+def test_the_seed_s_series_is_its_cleaned_mean():
+    from napari_connectome import clean
+
+    run = _run()
+    mapper = SeedMapper(run, PARAMS, _mask(run))
+    mapper.map((0, -10, 6))
+    inside = run.grid.sphere((0, -10, 6), 8.0) & mapper.mask.data
+    mean = run.data[:, inside].astype("f8").mean(axis=1)
+    expected = clean(mean[:, None], 2.0, PARAMS.cleaning.replace(standardize="none"), run.confounds)[:, 0]
+    expected -= expected.mean()
+    assert np.linalg.norm(mapper.series() - expected) < 2e-3 * np.linalg.norm(expected)
+    np.testing.assert_allclose(mapper.series(run), expected, atol=1e-9)
+
+
+def test_adding_and_removing_voxels_ends_where_a_fresh_seed_is():
+    run = _run()
+    mapper, fresh = SeedMapper(run, PARAMS, _mask(run)), SeedMapper(run, PARAMS, _mask(run))
+    rng = np.random.default_rng(1)
+    mapper.select(mapper.sphere((0, -10, 6)))
+    now = set(mapper.seed.tolist())
+    for _ in range(40):
+        some = rng.integers(0, mapper.n_voxels, 12)
+        if rng.random() < 0.5:
+            mapper.add(some)
+            now |= set(some.tolist())
+        else:
+            mapper.remove(some)
+            now -= set(some.tolist())
+    assert set(mapper.seed.tolist()) == now
+    fresh.select(np.array(sorted(now)))
+    np.testing.assert_allclose(mapper.map().data, fresh.map().data, atol=2e-6)
+
+
+def test_parts_of_a_map_are_the_map():
+    run = _run()
+    mapper = SeedMapper(run, PARAMS, _mask(run))
+    whole = mapper.map((0, -10, 6)).data
+    direction, some = mapper.direction(), np.array([3, 100, 7])
+    np.testing.assert_allclose(mapper.values(direction, slice(10, 50)), mapper.values(direction)[10:50], atol=1e-6)
+    np.testing.assert_allclose(mapper.values(direction, block=mapper.columns_of(some)), mapper.values(direction, some), atol=1e-6)
+    np.testing.assert_allclose(mapper.fill(mapper.values(direction)), whole)
+
+
+def test_the_same_twice_and_nothing_given_is_changed():
+    run = _run()
+    before = run.data.copy(), run.confounds.copy()
+    first, second = (seed_map(run, (0, -10, 6), PARAMS, _mask(run)).data for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(run.data, before[0])
+    pd.testing.assert_frame_equal(run.confounds, before[1])
+
+
+def test_provenance_remakes_the_map():
+    run = _run()
+    made = seed_map(run, (0, -10, 6), PARAMS, _mask(run))
+    again = SeedMap.from_dict(made.provenance["parameters"])
+    assert again == PARAMS
+    assert made.provenance["confounds"] == [f"c{i}" for i in range(6)]
+
+
+def test_bad_input_ends_in_a_sentence():
+    run = _run()
+    mask = _mask(run)
+    other = Grid((9, 10, 12), AFFINE)
+    broken = run.data.copy()
+    broken[:, 3:6, 3:6, 3:6] = 500
+    flat = run.replace(data=broken)
+    spot = run.grid.to_mm((4, 4, 4))
+    cases = {
+        "no voxel in the brain mask": lambda: seed_map(run, (300, 0, 0), PARAMS, mask),
+        "the mask is empty": lambda: seed_map(run, (0, -10, 6), PARAMS, Volume(np.zeros(SHAPE, bool), run.grid)),
+        "resample": lambda: seed_map(run, (0, -10, 6), PARAMS, Volume(np.ones((9, 10, 12), bool), other)),
+        "series is constant": lambda: seed_map(flat, spot, PARAMS.replace(radius=2.0), mask),
+        "351 rows": lambda: run.replace(confounds=pd.DataFrame(np.zeros((351, 2)))),
+        "must lie between 0 and 50 mm": lambda: PARAMS.replace(radius=-1.0),
+        "no column z": lambda: seed_map(run, pd.DataFrame({"x": [0], "y": [0]}), PARAMS, mask),
+        "no seed was given": lambda: seed_map(run, np.empty((0, 3)), PARAMS, mask),
+        "4-D": lambda: Run(run.data[0], run.grid, 2.0),
+        "positive number of seconds": lambda: run.replace(tr=0.0),
+    }
+    for sentence, call in cases.items():
+        with pytest.raises(InputError, match=sentence):
+            call()
