@@ -339,9 +339,9 @@ class SeedPoints:
         features = self.layer.features
         names: list[Any] = list(features["name"]) if "name" in features else [None] * len(self)
         radii: list[Any] = list(features["radius"]) if "radius" in features else [None] * len(self)
-        if self._given is not None:
-            names[-len(self._given) :] = self._given["name"]
-            radii[-len(self._given) :] = self._given["radius"]
+        given, self._given = self._given, None
+        if given is not None:
+            names[-len(given) :], radii[-len(given) :] = given["name"], given["radius"]
         good_names, good_radii = unique_names(names), [_radius_or_default(r) for r in radii]
         proper = {"name", "radius"} <= set(features.columns) and good_names == list(features["name"])
         if proper and np.array_equal(good_radii, pd.to_numeric(features["radius"], errors="coerce")):
@@ -398,7 +398,7 @@ def check_radius(radius: Any) -> float:
     return value
 
 
-def check_mm(mm: npt.ArrayLike) -> Array:
+def check_mm(mm: Any) -> Array:
     """A centre as three finite numbers in mm, or one sentence."""
     try:
         centre = np.asarray(mm, dtype=np.float64)
@@ -450,7 +450,8 @@ def unique_names(names: Sequence[Any]) -> list[str]:
 
 
 def _plain(name: Any) -> str:
-    return str(name).strip() if isinstance(name, str) or pd.notna(name) else ""
+    missing = bool(pd.isna(name))
+    return "" if missing else str(name).strip()
 
 
 def _radius_or_default(radius: Any) -> float:
