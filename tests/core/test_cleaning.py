@@ -67,7 +67,7 @@ def test_equal_to_nilearn(run, band, detrend, with_confounds, standardize_confou
 
 def pairs_kept(rng, share=0.1):
     """Kept volumes such that nilearn's complement by bitwise-not is right: for each censored j, T-1-j is kept."""
-    censored = [j for j in rng.permutation(np.arange(5, T - 5))[: int(share * T)]]
+    censored = rng.permutation(np.arange(5, T - 5))[: int(share * T)]
     keep = np.ones(T, dtype=bool)
     for j in censored:
         if keep[T - 1 - j]:
@@ -134,7 +134,7 @@ def test_keeping_everything_is_no_censoring(run):
 @pytest.mark.parametrize("standardize_confounds", [True, False])
 def test_confounds_that_say_nothing_change_nothing(run, band, standardize_confounds):
     """nilearn blows the rounding noise of a constant up to a regressor; only the cut-off of the QR sometimes saves it."""
-    series, confounds = run
+    _, confounds = run
     time = np.arange(T)[:, None]
     useless = np.hstack([np.full((T, 1), 1000.0), np.full((T, 1), 0.1), 1e6 - 3 * time, np.zeros((T, 1)), confounds[:, :2] * 7])
     cleaning = Cleaning(**BANDS[band], standardize_confounds=standardize_confounds)
