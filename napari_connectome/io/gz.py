@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from pathlib import Path
+import os
 from typing import Any, BinaryIO, cast
 
 try:
@@ -15,12 +15,12 @@ DEFLATE_LIMIT = 1032
 """deflate never makes more than this many bytes of one: what a gzip file can hold at most, known before unpacking it."""
 
 
-def is_gz(path: str | Path) -> bool:
+def is_gz(path: str | os.PathLike[str]) -> bool:
     """Whether the name says that the file is gzipped."""
     return str(path).lower().endswith((".gz", ".mgz"))
 
 
-def open_gz(path: str | Path) -> BinaryIO:
+def open_gz(path: str | os.PathLike[str]) -> BinaryIO:
     """The unpacked bytes of a gzip file."""
     opener: Any = igzip or gzip
     return cast("BinaryIO", opener.open(path, "rb"))

@@ -22,6 +22,9 @@ Array = npt.NDArray[Any]
 SUFFIXES = (".nii.gz", ".nii", ".mgz", ".mgh", ".mnc", ".head", ".brik.gz", ".brik", ".hdr", ".img.gz", ".img", ".nii.bz2")
 
 
+MINC_TIME = {"s": "sec", "sec": "sec", "seconds": "sec", "ms": "msec", "msec": "msec"}
+
+
 @dataclass(frozen=True)
 class Repetition:
     """The repetition time of a run.
@@ -184,9 +187,9 @@ def _of_minc(image: Any) -> Repetition:
     time = image.dataobj.minc_file._dims[axes.index("time")]
     if not hasattr(time, "step"):
         return Repetition(question="the header gives no time step")
-    unit = getattr(time, "units", b"s")
+    unit = getattr(time, "units", b"")
     unit = unit.decode("latin-1") if isinstance(unit, bytes) else str(unit)
-    return _judge(abs(float(time.step)), "msec" if unit.strip().lower() in ("ms", "msec") else "sec", False)
+    return _judge(abs(float(time.step)), MINC_TIME.get(unit.strip().lower(), "unknown"), False)
 
 
 def _judge(value: float, unit: str, all_one: bool) -> Repetition:

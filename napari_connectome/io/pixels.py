@@ -117,7 +117,7 @@ def _read_pieces(
         progress(start / len(values), f"reading {name}")
         stop = min(start + step, len(values))
         piece = values[start:stop] if scratch is None else scratch[: stop - start]
-        got = _read_exactly(stream, memoryview(piece.view(np.uint8)))
+        got = _read_exactly(stream, piece.view(np.uint8).data)
         if got < piece.nbytes:
             held = start * itemsize + got
             claimed = len(values) * itemsize

@@ -1,0 +1,162 @@
+"""Values as NIfTI files, laid out like the file they came from."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from napari_connectome.core.errors import InputError, Progress, silent
+from napari_connectome.core.grid import Grid
+from napari_connectome.core.params import Params
+from napari_connectome.core.values import Maps, Regions, Run, Volume
+from napari_connectome.io.atomic import replacing
+from napari_connectome.io.gz import gz_writer
+from napari_connectome.io.header import stem
+from napari_connectome.io.nifti import frame_of, header_bytes, header_for, storable
+
+Array = npt.NDArray[Any]
+PathLike = str | os.PathLike[str]
+
+
+def save(value: Run | Volume | Maps | Regions, path: PathLike) -> None:
+    """Write a value as NIfTI, with the orientation, affine, units and header of the file it came from.
+
+    The file appears whole or not at all. Regions get a table of their names beside the image (.tsv), maps a .json with
+    the parameters and inputs that made them.
+
+    Parameters
+    ----------
+    value : Run, Volume, Maps or Regions
+    path : path
+        Ending in .nii or .nii.gz.
+    """
+    if isinstance(value, Run):
+        write_image(path, value.data, value.grid, tr=value.tr)
+    elif isinstance(value, Volume):
+        write_image(path, value.data, value.grid)
+    elif isinstance(value, Maps):
+        _save_maps(value, path)
+    elif isinstance(value, Regions):
+        write_labels(path, value.labels, value.grid, value.table)
+    else:
+        raise InputError(f"a {type(value).__name__} cannot be saved as an image: give a Run, Volume, Maps or Regions.")
+
+
+def write_image(
+    path: PathLike,
+    data: Array,
+    grid: Grid,
+    *,
+    tr: float | None = None,
+    labels: bool = False,
+    rgb: bool = False,
+    progress: Progress = silent,
+) -> None:
+    """Write one image as NIfTI.
+
+    Parameters
+    ----------
+    path : path
+        Ending in .nii or .nii.gz.
+    data : (z, y, x) or (t, z, y, x) array
+        With a last axis of 3 or 4 where `rgb`.
+    grid : Grid
+    tr : float, optional
+        Seconds; None keeps what the source's header says, 0 says that the first axis is not time.
+    labels : bool
+        Whether to mark the image as labels in its header.
+    rgb : bool
+    progress : callable
+    """
+    suffix = str(path).lower()
+    if not suffix.endswith((".nii", ".nii.gz")):
+        raise InputError(f"{Path(path).name} must end in .nii or .nii.gz: only NIfTI can be written.")
+    data = _colours(np.asanyarray(data)) if rgb else storable(np.asanyarray(data))
+    frame = frame_of(grid)
+    laid_out = data.T if frame is None else frame.to_file(data)
+    start = header_bytes(header_for(laid_out, grid, tr=tr, labels=labels))
+    name = Path(path).name
+    with replacing(path) as raw, gz_writer(raw) if suffix.endswith(".gz") else nullcontext(raw) as stream:
+        stream.write(start)
+        _write_volumes(stream, laid_out.T, progress, name)
+
+
+def write_labels(
+    path: PathLike, labels: Array, grid: Grid, table: pd.DataFrame | None = None, progress: Progress = silent
+) -> list[str]:
+    """Write labels as NIfTI, with a table of the names beside it; return the paths of both.
+
+    Parameters
+    ----------
+    path : path
+    labels : (z, y, x) array of integers
+    grid : Grid
+    table : DataFrame, optional
+        Indexed by label id.
+    progress : callable
+    """
+    if table is None or table.empty:
+        write_image(path, labels, grid, labels=True, progress=progress)
+        return [os.fspath(path)]
+    beside = Path(path).with_name(stem(path) + ".tsv")
+    _check_ours(beside)
+    with replacing(beside) as stream:
+        table.to_csv(stream, sep="\t", index_label="index", na_rep="n/a")
+        write_image(path, labels, grid, labels=True, progress=progress)
+    return [os.fspath(path), os.fspath(beside)]
+
+
+def _check_ours(table: Path) -> None:
+    """Never write the names of regions over a table about something else."""
+    if table.is_file():
+        with open(table, encoding="utf-8", errors="replace") as stream:
+            if "index" not in stream.readline().lower():
+                raise InputError(
+                    f"{table.name} is beside the image and holds no region names: choose another name for the image."
+                )
+
+
+def _save_maps(maps: Maps, path: PathLike) -> None:
+    if not maps.provenance:
+        write_image(path, maps.data, maps.grid, tr=0.0)
+        return
+    about = {"names": list(maps.names), "provenance": dict(maps.provenance)}
+    with replacing(Path(path).with_name(stem(path) + ".json")) as stream:
+        stream.write(json.dumps(about, indent=2, default=_as_json, ensure_ascii=False).encode())
+        write_image(path, maps.data, maps.grid, tr=0.0)
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, Params):
+        return value.to_dict()
+    if isinstance(value, Mapping):
+        return dict(value)
+    return str(value)
+
+
+def _colours(data: Array) -> Array:
+    """Colours (…, 3 or 4) of 0-255 or 0.0-1.0 as one structured number a voxel."""
+    if data.dtype.kind == "f":
+        data = np.rint(np.clip(data, 0, 1) * 255)
+    kind = np.dtype([(channel, "u1") for channel in "RGBA"[: data.shape[-1]]])
+    return np.ascontiguousarray(data.astype(np.uint8)).view(kind)[..., 0]
+
+
+def _write_volumes(stream: BinaryIO, data: Array, progress: Progress, name: str) -> None:
+    volumes = data if data.ndim == 4 else data[None]
+    for i, volume in enumerate(volumes):
+        progress(i / len(volumes), f"writing {name}")
+        stream.write(
+            cast("Any", np.ascontiguousarray(volume)).tobytes() if volume.dtype.names else np.ascontiguousarray(volume).data
+        )
+    progress(1.0, f"writing {name}")
