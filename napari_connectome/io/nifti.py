@@ -9,7 +9,6 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import numpy.typing as npt
-from nibabel.nifti2 import Nifti2PairHeader
 
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
@@ -101,7 +100,7 @@ def _clean(affine: Array, wide: bool) -> Any:
 
 def _single(source: Any) -> Any:
     """The source's header as one of a single file (.nii) in native byte order, NIfTI-1 or -2 as it was."""
-    kind = nib.Nifti2Header if isinstance(source, Nifti2PairHeader) else nib.Nifti1Header
+    kind = nib.Nifti2Header if isinstance(source, nib.Nifti2Header) else nib.Nifti1Header
     native = "<" if sys.byteorder == "little" else ">"
     header = kind(source.as_byteswapped(native).binaryblock, endianness=native, check=False, extensions=source.extensions)
     header["magic"] = kind.single_magic
