@@ -1,0 +1,121 @@
+"""How results look: diverging maps that are transparent below a threshold, and outlines of masks.
+
+The threshold is part of the colormap, so moving it touches no data, and what is not seen is still there to be read and
+saved. A colour means the same value at every threshold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from napari.layers import Image, Labels
+from napari.utils.colormaps import AVAILABLE_COLORMAPS, Colormap, DirectLabelColormap
+from napari.utils.colormaps.standardize_color import transform_color
+
+from napari_connectome.core.errors import InputError
+
+Array = npt.NDArray[Any]
+
+BINS = 128
+"""Colours on each side."""
+FINEST = 2 / 1024
+"""Smallest hidden part of the limit: the graphics card looks colours up in 1024 steps, and zero must be in a hidden one."""
+MASK_COLOR = "#f2c14e"
+SEED_COLOR = "#3ddc84"
+NAME = "connectome"
+
+
+@dataclass(frozen=True)
+class Diverging:
+    """Two ramps of colours, each from the weakest to the strongest value; lightness rises along both."""
+
+    negative: Sequence[str]
+    positive: Sequence[str]
+
+
+COLD_HOT = Diverging(
+    negative=("#123f96", "#2b78e0", "#4cc3ea", "#d3fbff"),
+    positive=("#9d1020", "#e23a1f", "#fb9421", "#fff08a"),
+)
+"""Blue to cyan and red to yellow: reads on a gray brain, and for every kind of colour vision."""
+BLUE_RED = Diverging(
+    negative=("#9ecae1", "#5aa2cf", "#2a74b8", "#0b4a94"),
+    positive=("#fcbba1", "#f7795a", "#dc322a", "#a00f18"),
+)
+"""Pale to deep, for a white page."""
+
+
+def thresholded(limit: float, threshold: float, base: Diverging = COLD_HOT) -> Colormap:
+    """Make a colormap for contrast limits (-limit, limit) that is transparent where a magnitude is below the threshold.
+
+    Zero is transparent at every threshold, also 0, so that what lies outside the mask is not seen.
+
+    Parameters
+    ----------
+    limit : float
+        Value of the last colour.
+    threshold : float
+        Smallest magnitude shown, in the unit of the map; at most `limit`.
+    base : Diverging
+        The colours.
+    """
+    if not 0 < limit < np.inf:
+        raise InputError(f"the colour limit is {limit:g} and must be a positive number: raise it.")
+    hidden = float(np.clip(threshold / limit, FINEST, 1 - 1e-4))
+    edges = np.linspace(hidden, 1, BINS + 1)
+    middles = (edges[:-1] + edges[1:]) / 2
+    colors = np.vstack([_ramp(base.negative, middles)[::-1], np.zeros((1, 4)), _ramp(base.positive, middles)])
+    edges[0] -= 1e-6  # the threshold itself is shown, on both sides alike
+    controls = np.r_[(1 - edges[::-1]) / 2, (1 + edges) / 2]
+    controls[0], controls[-1] = 0, 1
+    return Colormap(colors, name=NAME, controls=controls, interpolation="zero")
+
+
+def _ramp(colors: Sequence[str], where: Array) -> Array:
+    rgba = transform_color(list(colors))
+    at = np.linspace(0, 1, len(rgba))
+    return np.stack([np.interp(where, at, channel) for channel in rgba.T], axis=1)
+
+
+def symmetric_limit(data: npt.ArrayLike, quantile: float = 1.0) -> float:
+    """Return a limit for a map: the magnitude that `quantile` of its nonzero values do not pass, rounded up to two digits.
+
+    1 for a map that is zero everywhere.
+    """
+    magnitudes = np.abs(np.asarray(data))
+    magnitudes = magnitudes[np.isfinite(magnitudes) & (magnitudes > 0)]
+    if not magnitudes.size:
+        return 1.0
+    top = float(magnitudes.max() if quantile >= 1 else np.quantile(magnitudes, quantile))
+    unit = 10.0 ** (np.floor(np.log10(top)) - 1)
+    return float(f"{np.ceil(top / unit - 1e-6) * unit:.2g}")
+
+
+def set_threshold(layer: Image, limit: float, threshold: float, base: Diverging = COLD_HOT) -> None:
+    """Give a map its limits and threshold; quick enough to follow a slider."""
+    colormap = thresholded(limit, threshold, base)
+    AVAILABLE_COLORMAPS.pop(NAME, None)  # napari would keep, and list, one for each place the slider has been
+    if tuple(layer.contrast_limits) != (-limit, limit):
+        layer.contrast_limits_range = (-limit, limit)
+        layer.contrast_limits = (-limit, limit)
+    layer.colormap = colormap
+
+
+def style_map(layer: Image, limit: float, threshold: float, base: Diverging = COLD_HOT) -> None:
+    """Make an image layer look like a map: honest voxels, both signs in 3-D too, a colorbar."""
+    set_threshold(layer, limit, threshold, base)
+    layer.blending = "translucent"
+    layer.interpolation2d = "nearest"
+    layer.rendering = "translucent"  # a maximum projection would hide what is negative
+    layer.colorbar.visible = True
+
+
+def style_outline(layer: Labels, color: str = MASK_COLOR) -> None:
+    """Show all labels of a layer as thin lines of one colour."""
+    layer.colormap = DirectLabelColormap(color_dict={None: color, 0: "transparent"})
+    layer.contour = 1
+    layer.opacity = 0.9
