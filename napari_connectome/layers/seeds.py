@@ -19,6 +19,7 @@ from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
 from napari_connectome.layers import results
 from napari_connectome.layers.spatial import KEY, info, layer_kwargs, placement, to_mm, to_world
+from napari_connectome.layers.styles import SEED_COLOR
 
 Array = npt.NDArray[Any]
 
@@ -29,7 +30,6 @@ DEFAULT_RADIUS = SeedMap().radius
 
 MARKER = 6.0
 """Diameter of a point in mm: small, since the sphere itself is drawn as voxels."""
-COLOR = "#ffb000"
 
 
 class SeedPoints:
@@ -54,6 +54,8 @@ class SeedPoints:
         A seed's row and new mm (x, y, z); also at every step of a drag.
     released : Signal
         A movement has ended.
+    selected_changed : Signal(list of int)
+        Other rows are selected.
     current_changed : Signal(int | None)
         Another row is the current one.
     """
@@ -61,6 +63,7 @@ class SeedPoints:
     changed = Signal()
     moved = Signal(int, object)
     released = Signal()
+    selected_changed = Signal(object)
     current_changed = Signal(object)
 
     def __init__(self, layer: Points, grid: Grid) -> None:
@@ -98,10 +101,10 @@ class SeedPoints:
             ndim=3,
             name=name,
             features={"name": np.empty(0, dtype=object), "radius": np.empty(0)},
-            text={"string": "{name}", "size": 10, "color": COLOR, "anchor": "upper_left"},
+            text={"string": "{name}", "size": 10, "color": SEED_COLOR, "anchor": "upper_left"},
             size=MARKER / float(np.mean(grid.voxel_size)),
             canvas_size_limits=(8, 24),
-            face_color=COLOR,
+            face_color=SEED_COLOR,
             border_color="black",
             border_width=0.1,
             **layer_kwargs(grid, role="seeds"),
@@ -184,6 +187,15 @@ class SeedPoints:
     @current.setter
     def current(self, row: int | None) -> None:
         self.layer.selected_data = set() if row is None else {self._row(row)}
+
+    @property
+    def selected(self) -> list[int]:
+        """Rows selected in the layer, ascending."""
+        return sorted(int(row) for row in self.layer.selected_data if 0 <= row < len(self))
+
+    @selected.setter
+    def selected(self, rows: Iterable[int]) -> None:
+        self.layer.selected_data = {self._row(row) for row in rows}
 
     def add(self, name: str | None = None, mm: npt.ArrayLike = (0.0, 0.0, 0.0), radius: float | None = None) -> int:
         """Add one seed and return its row; the name is numbered and the radius the default where not given."""
@@ -281,6 +293,7 @@ class SeedPoints:
     def _on_selection(self) -> None:
         if len(self) == len(self._mm):
             self._follow_selection()
+            self.selected_changed.emit(self.selected)
             self._tell_current()
 
     def _settle(self) -> None:
@@ -297,6 +310,7 @@ class SeedPoints:
         self._follow_selection()
         if dirty:
             self.changed.emit()
+            self.selected_changed.emit(self.selected)
         self._tell_current()
 
     def _remember(self) -> None:
@@ -315,10 +329,10 @@ class SeedPoints:
             self.moved.emit(int(row), mm[row])
 
     def _follow_selection(self) -> None:
-        chosen = [int(i) for i in self.layer.selected_data if 0 <= i < len(self)]
+        chosen = self.selected
         row = self._current or 0
         if chosen and row not in chosen:
-            row = min(chosen)
+            row = chosen[0]
         self._current = min(row, len(self) - 1) if len(self) else None
 
     def _tell_current(self) -> None:
