@@ -99,9 +99,14 @@ class SeedMapper:
         self._position[self._where] = np.arange(len(self._where), dtype=np.int32)
         self.seed: Array = np.empty(0, dtype=np.int64)
         self._sum = np.zeros(rows)
-        self._statistic = statistic_function(params.statistic, self.dof)
+        self.use(params.statistic)
         self.confounds = [] if run.confounds is None else [str(c) for c in run.confounds.columns]
         progress(1.0, "ready")
+
+    def use(self, statistic: str) -> None:
+        """Answer in another statistic from now on; nothing is prepared again."""
+        self.params = self.params.replace(statistic=statistic)
+        self._statistic = statistic_function(statistic, self.dof)
 
     @property
     def n_voxels(self) -> int:

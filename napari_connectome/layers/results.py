@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import zlib
 
+import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Layer
 
@@ -19,7 +20,7 @@ def find(viewer: ViewerModel, role: str, owner: str = "") -> Layer | None:
     return None
 
 
-def show(viewer: ViewerModel, layer: Layer, role: str, owner: str = "") -> Layer:
+def show(viewer: ViewerModel, layer: Layer, role: str, owner: str = "", *, guard: bool = False) -> Layer:
     """Add a result, or renew the data of the layer that held it before.
 
     The look of a layer that is already there (colours, limits, opacity, name) is the user's by now and stays. One of
@@ -34,6 +35,8 @@ def show(viewer: ViewerModel, layer: Layer, role: str, owner: str = "") -> Layer
         What it is: "seed map", "mask", "seed spheres".
     owner : str
         Which of several makers it belongs to.
+    guard : bool
+        Whether a layer whose data somebody changed since (a mask, by painting) is left to them, and a new one added.
 
     Returns
     -------
@@ -41,8 +44,13 @@ def show(viewer: ViewerModel, layer: Layer, role: str, owner: str = "") -> Layer
         The one that is in the viewer.
     """
     layer.metadata = {**layer.metadata, KEY: {**info(layer), "role": role, "owner": owner}}
+    if guard:
+        info(layer)["written"] = _print_of(layer)
     old = find(viewer, role, owner)
     if old is None or type(old) is not type(layer) or old.ndim != layer.ndim:
+        return add(viewer, layer)
+    if guard and info(old).get("written") != _print_of(old):
+        old.metadata = {**old.metadata, KEY: {**info(old), "role": "", "owner": ""}}
         return add(viewer, layer)
     old.data = layer.data
     old.scale, old.translate = layer.scale, layer.translate
@@ -50,7 +58,11 @@ def show(viewer: ViewerModel, layer: Layer, role: str, owner: str = "") -> Layer
     return old
 
 
-def add(viewer: ViewerModel, layer: Layer, **active: Any) -> Layer:
+def _print_of(layer: Layer) -> int:
+    return zlib.crc32(np.ascontiguousarray(layer.data))
+
+
+def add(viewer: ViewerModel, layer: Layer) -> Layer:
     """Add a layer without taking the user's selection away."""
     selected = set(viewer.layers.selection)
     current = viewer.layers.selection.active

@@ -1,0 +1,145 @@
+"""The correlation map in the viewer: its layer, its mask, its threshold, and the seed it belongs to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from napari.components import ViewerModel
+from napari.layers import Image, Labels, Layer
+
+from napari_connectome.analyses.seed_map import SeedMapper
+from napari_connectome.core.errors import InputError
+from napari_connectome.layers import results
+from napari_connectome.layers.live import LiveMap
+from napari_connectome.layers.spatial import KEY, info, layer_kwargs
+from napari_connectome.layers.styles import set_threshold, style_map, style_outline
+
+Array = npt.NDArray[Any]
+
+ROLE = "seed map"
+OWNER = "correlation map"
+TITLES = {"r": "correlation (r)", "fisher_z": "Fisher z", "z_score": "z score"}
+
+
+def scale_of(statistic: str, dof: float) -> tuple[float, float]:
+    """Where the colours of a statistic end, and the threshold it starts with: |r| = 0.3, or z = 3."""
+    if statistic == "z_score":
+        return float(np.ceil(np.arctanh(0.9) * np.sqrt(dof))), 3.0
+    return (1.5, 0.3) if statistic == "fisher_z" else (1.0, 0.3)
+
+
+class CorrelationLayers:
+    """Shows the maps of a `SeedMapper` in one image layer, followed live.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+    mapper : SeedMapper
+    threshold : float, optional
+        In the unit of the statistic; its usual start otherwise.
+    """
+
+    def __init__(self, viewer: ViewerModel, mapper: SeedMapper, threshold: float | None = None) -> None:
+        self.viewer = viewer
+        self.mapper = mapper
+        self.seed: dict[str, Any] = {}
+        statistic = mapper.params.statistic
+        self.limit, start = scale_of(statistic, mapper.dof)
+        self._threshold = start if threshold is None else threshold
+        self.mask_layer = self._show_mask()
+        old = results.find(viewer, ROLE, OWNER)
+        self.layer = results.show(viewer, self._new_layer(), ROLE, OWNER)
+        if self.layer is not old:
+            style_map(self.layer, self.limit, self._threshold)
+        self.live = LiveMap(viewer, mapper, self.layer)
+        self.layer.events.contrast_limits.connect(self._recolour)
+        self._recolour()
+
+    def close(self) -> None:
+        """Stop following the viewer; the layers stay with the user."""
+        self.live.close()
+        self.layer.events.contrast_limits.disconnect(self._recolour)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the map's layer is still in the viewer."""
+        return self.layer in self.viewer.layers
+
+    @property
+    def threshold(self) -> float:
+        """Values nearer to 0 than this are transparent."""
+        return self._threshold
+
+    @threshold.setter
+    def threshold(self, threshold: float) -> None:
+        self._threshold = float(threshold)
+        self._recolour()
+
+    def move(self, name: str, mm: npt.ArrayLike, radius: float) -> str:
+        """Map the sphere there; return "" or, when there is nothing to map, the sentence that says why."""
+        centre = np.asarray(mm, dtype=np.float64)
+        try:
+            self.live.move(self.mapper.sphere(centre, radius))
+        except InputError as error:
+            return str(error)
+        self.seed = {"name": name, "x": centre[0], "y": centre[1], "z": centre[2], "radius": radius}
+        self.seed["voxels"] = len(self.mapper.seed)
+        if self.live.finished:
+            self._describe()
+        return ""
+
+    def step(self) -> bool:
+        """Compute a further piece of the map; return whether it is finished."""
+        if not self.live.finished and self.live.step():
+            self._describe()
+        return self.live.finished
+
+    def finish(self) -> None:
+        """Compute all that is left of the map."""
+        while not self.step():
+            pass
+
+    def pin(self) -> Layer:
+        """Add a copy of the map that stays as it is, named after its seed."""
+        self.finish()
+        known = {**info(self.layer), "role": "pinned map", "owner": ""}
+        data, state = self.layer.as_layer_data_tuple()[:2]
+        name = f"{TITLES[self.mapper.params.statistic]}: {self.seed.get('name', 'seed')}"
+        pinned = Image(data.copy(), **{**state, "name": name, "metadata": {KEY: known}})
+        pinned.colorbar.visible = False
+        pinned.visible = False
+        return results.add(self.viewer, pinned)
+
+    def _describe(self) -> None:
+        plain = {key: float(value) if isinstance(value, np.floating) else value for key, value in self.seed.items()}
+        info(self.layer)["provenance"] = {**self.mapper.provenance(), "seeds": [plain]}
+
+    def use(self, statistic: str) -> None:
+        """Show another statistic of the same seed, from its usual threshold."""
+        self.mapper.use(statistic)
+        self.limit, self._threshold = scale_of(statistic, self.mapper.dof)
+        self.layer.name = TITLES[statistic]
+        set_threshold(self.layer, self.limit, self._threshold)
+        if self.seed:
+            self.live.update()
+            self.finish()
+
+    def _new_layer(self) -> Image:
+        data = np.zeros(self.mapper.grid.shape, dtype=np.float32)
+        name = TITLES[self.mapper.params.statistic]
+        return Image(data, name=name, contrast_limits=(-self.limit, self.limit), **layer_kwargs(self.mapper.grid))
+
+    def _recolour(self) -> None:
+        """Keep the limits symmetric and the colours on their values, whoever changes the limits."""
+        set_threshold(self.layer, max(map(abs, self.layer.contrast_limits)), self._threshold)
+
+    def _show_mask(self) -> Layer:
+        mask = self.mapper.mask
+        layer = Labels(mask.data.astype(np.uint8), name="Brain mask", **layer_kwargs(mask.grid, source=mask.name))
+        old = results.find(self.viewer, "mask", OWNER)
+        layer = results.show(self.viewer, layer, "mask", OWNER, guard=True)
+        if layer is not old:
+            style_outline(layer)
+        return layer
