@@ -6,7 +6,7 @@ threads nor the linear algebra library change a byte; images are rounded to int1
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -152,6 +152,100 @@ def _rest(
     )
 
 
+_CATEGORIES = ("face", "house", "shoe", "scrambledpix")
+_RESPONSES = pd.DataFrame(
+    {
+        "L FFA": (1.0, 0.2, 0.3, 0.1),
+        "R FFA": (1.0, 0.2, 0.3, 0.1),
+        "L PPA": (0.1, 1.0, 0.3, 0.1),
+        "R PPA": (0.1, 1.0, 0.3, 0.1),
+        "V1": (0.9, 0.9, 0.9, 1.0),
+    },
+    index=list(_CATEGORIES),
+).T
+_ACTIVE = {  # centre in MNI mm, standard deviation in mm
+    "L FFA": ((-40, -52, -20), 4.0),
+    "R FFA": ((40, -52, -20), 6.0),
+    "L PPA": ((-26, -42, -12), 5.0),
+    "R PPA": ((26, -42, -12), 5.0),
+    "V1": ((0, -90, 2), 7.0),
+}
+
+
+def face_house(n_chunks: int = 8, tr: float = 2.5, seed: int = 0) -> FaceHouse:
+    """Blocks of faces, houses, shoes and scrambled pictures between rests, on a slab of the 4 mm grid (46×55×21, x y z).
+
+    A chunk is one stay in the scanner of 57 volumes, with an offset of its own; in it every category is shown once for 8
+    volumes, in an order of its own, and the response follows the pictures by about five seconds, as labels of a real
+    experiment do not.
+    """
+    fine = mni_grid(2.0)
+    head = tissues(fine)
+    rng = np.random.default_rng([4, seed])
+    coarse, grid = _slab(head.halved(), mni_grid(4.0), 6, 27)
+    labels = _blocks(rng, n_chunks)
+    baseline = _baseline(coarse, grid)
+    voxels = baseline > 0
+    bold = baseline[voxels] * (1 + _noise(rng, len(labels), baseline[voxels], drift=0.3))
+    weights = {}
+    for name, (centre, width) in _ACTIVE.items():
+        weights[name] = _blobs(grid, pd.DataFrame([centre], columns=["x", "y", "z"]), coarse, width)
+        _add(bold, 0.05 * _response(labels, _RESPONSES.loc[name].to_dict(), tr), (weights[name] * baseline)[voxels])
+    motion = np.concatenate([_motion(rng, len(labels) // n_chunks) for _ in range(n_chunks)])
+    _add_motion(bold, motion, baseline, voxels, grid)
+    _add_physiology(rng, bold, tr, coarse, baseline, voxels)
+    for chunk in range(n_chunks):
+        bold[labels["chunks"].to_numpy() == chunk] *= np.float32(1 + 0.004 * rng.standard_normal())
+    run = Run(_to_volumes(bold, voxels), grid, tr, name="face/house phantom")
+    table = _confound_table(motion, bold, {part: getattr(coarse, part)[voxels] for part in ("grey", "white", "csf")})
+    return FaceHouse(
+        run=run.replace(confounds=table),
+        labels=labels,
+        anatomy=anatomy(head, fine),
+        mask=Volume(coarse.brain > 0.5, grid, name="brain mask"),
+        ventral_temporal=Volume(_ventral_temporal(coarse, grid), grid, name="ventral temporal mask"),
+        regions=_parcels(np.stack([*weights.values()]), grid, list(weights)),
+        responses=_RESPONSES.assign(rest=0.0),
+    )
+
+
+def _slab(head: Tissues, grid: Grid, low: int, high: int) -> tuple[Tissues, Grid]:
+    affine = grid.affine.copy()
+    affine[:3, 3] = grid.to_mm((0, 0, low))
+    parts = (head.grey, head.white, head.csf, head.cerebrum, head.rim)
+    return Tissues(*(part[low:high] for part in parts)), Grid((high - low, *grid.shape[1:]), affine)
+
+
+def _blocks(rng: np.random.Generator, n_chunks: int) -> pd.DataFrame:
+    labels: list[str] = []
+    for _ in range(n_chunks):
+        labels += ["rest"] * 5
+        for which in rng.permutation(len(_CATEGORIES)):
+            labels += [_CATEGORIES[which]] * 8 + ["rest"] * 5
+    return pd.DataFrame({"labels": labels, "chunks": np.repeat(np.arange(n_chunks), len(labels) // n_chunks)})
+
+
+def _response(labels: pd.DataFrame, strength: Mapping[Any, float], tr: float) -> Array:
+    """The course (t) of a region that answers each category with its strength, delayed and spread as blood flow is."""
+    times = np.arange(0, 25, tr)
+    flow = (times / 5.4) ** 6 * np.exp(-(times - 5.4) / 0.9) - 0.35 * (times / 10.8) ** 12 * np.exp(-(times - 10.8) / 0.9)
+    flow /= flow.sum()
+    shown = labels["labels"].map(dict(strength)).fillna(0.0).to_numpy()
+    course = np.zeros(len(shown))
+    for chunk in labels.groupby("chunks").indices.values():
+        for delay, amount in enumerate(flow):
+            course[chunk[delay:]] += amount * shown[chunk[: len(chunk) - delay]]
+    return course
+
+
+def _ventral_temporal(head: Tissues, grid: Grid) -> Array:
+    """Grey matter of the cerebrum above the tentorium, from the middle of the temporal lobes back, both sides."""
+    z, y, x = np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij")
+    mm = grid.to_mm(np.stack([x, y, z], axis=-1))
+    box = (np.abs(mm[..., 0]) > 16) & (np.abs(mm[..., 0]) < 60) & (mm[..., 1] > -76) & (mm[..., 1] < -28)
+    return np.asarray(box & (mm[..., 2] > -34) & (mm[..., 2] < -2) & (head.cerebrum > 0.5) & (head.grey > 0.3))
+
+
 # -- where ---------------------------------------------------------------------------------------------------------------
 
 
@@ -213,7 +307,7 @@ def _orthonormal(series: Array) -> Array:
     return np.stack(done, axis=1).astype(np.float32)
 
 
-def _noise(rng: np.random.Generator, n_volumes: int, baseline: Array) -> Array:
+def _noise(rng: np.random.Generator, n_volumes: int, baseline: Array, drift: float = 1.0) -> Array:
     """Noise (t × v) as a fraction of the baseline: each volume remembers 0.4 of the one before; and slow drifts."""
     noise = rng.standard_normal((n_volumes, baseline.size), dtype=np.float32)
     for now, before in zip(noise[1:], noise[:-1], strict=True):
@@ -221,8 +315,9 @@ def _noise(rng: np.random.Generator, n_volumes: int, baseline: Array) -> Array:
     # The scanner's noise does not shrink with the signal: where the image is faint it weighs more.
     noise *= (0.006 + 4.0 / baseline).astype(np.float32)
     time = np.linspace(-1, 1, n_volumes, dtype=np.float32)
-    for drift in (time, time * time - np.float32(1 / 3), np.cos(np.float32(2.3) * time + 1)):
-        _add(noise, drift, 0.012 * rng.standard_normal(baseline.size, dtype=np.float32) + np.float32(0.008))
+    for course in (time, time * time - np.float32(1 / 3), np.cos(np.float32(2.3) * time + 1)):
+        weight = 0.012 * rng.standard_normal(baseline.size, dtype=np.float32) + np.float32(0.008)
+        _add(noise, course, np.float32(drift) * weight)
     return noise
 
 
@@ -256,7 +351,7 @@ def _motion(rng: np.random.Generator, n_volumes: int) -> Array:
     breath = np.sin(2 * np.pi * 0.21 * np.arange(n_volumes) + 0.4)
     walk[:, 1] += 0.02 * breath
     walk[:, 2] += 0.03 * breath
-    for moment in rng.choice(np.arange(10, n_volumes - 10), max(3, n_volumes // 40), replace=False):
+    for moment in rng.choice(np.arange(10, n_volumes - 10), max(1, n_volumes // 40), replace=False):
         jerk = rng.standard_normal(6) * scale * 5
         walk[moment:] += 0.4 * jerk
         walk[moment] += jerk

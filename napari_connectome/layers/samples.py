@@ -1,0 +1,80 @@
+"""File > Open Sample: the phantoms as layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from napari_connectome.core.values import Regions, Run, Volume
+from napari_connectome.layers.spatial import KEY, layer_kwargs
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+
+def resting_state() -> list[LayerData]:
+    """The resting-state phantom: a T1-like picture and over it the run, with its confounds."""
+    from napari_connectome.core import phantom
+
+    made = phantom.resting_state()
+    return [volume_layer(made.anatomy, "T1w phantom"), run_layer(made.run, "Resting-state phantom")]
+
+
+def face_house() -> list[LayerData]:
+    """The face/house phantom: a T1-like picture, the run with its labels table, and the ventral temporal mask."""
+    from napari_connectome.core import phantom
+
+    made = phantom.face_house()
+    return [
+        volume_layer(made.anatomy, "T1w phantom"),
+        run_layer(made.run, "Face/house phantom", labels_table=made.labels),
+        mask_layer(made.ventral_temporal, "Ventral temporal mask"),
+    ]
+
+
+def resting_group() -> list[LayerData]:
+    """Six subjects at rest; all but the first are hidden."""
+    from napari_connectome.core import phantom
+
+    group = phantom.resting_group()
+    layers = [volume_layer(group[0].anatomy, "T1w phantom")]
+    layers += [run_layer(subject.run, f"Phantom {subject.run.name}", visible=i == 0) for i, subject in enumerate(group)]
+    return layers
+
+
+def run_layer(run: Run, name: str, *, visible: bool = True, **known: Any) -> LayerData:
+    """A run as an image of t, z, y, x; further entries of its metadata as keyword arguments."""
+    if run.confounds is not None:
+        known["confounds"] = run.confounds
+    kwargs = layer_kwargs(run.grid, tr=run.tr, time=True, role="run", **known)
+    kwargs |= {"name": name, "contrast_limits": _limits(run.data[run.n_volumes // 2]), "visible": visible}
+    return run.data, kwargs, "image"
+
+
+def volume_layer(volume: Volume, name: str) -> LayerData:
+    """One volume as a gray image."""
+    kwargs = layer_kwargs(volume.grid, role="volume")
+    return volume.data, kwargs | {"name": name, "contrast_limits": _limits(volume.data)}, "image"
+
+
+def mask_layer(volume: Volume, name: str) -> LayerData:
+    """A mask as labels, drawn as its outline."""
+    kwargs = layer_kwargs(volume.grid, role="mask") | {"name": name, "opacity": 0.8}
+    return volume.data.astype(np.uint8), kwargs, "labels"
+
+
+def regions_layer(regions: Regions, name: str) -> LayerData:
+    """Regions as labels whose names the status bar shows."""
+    kwargs = layer_kwargs(regions.grid, role="labels")
+    features = pd.concat([pd.DataFrame({"index": [0], "name": ["background"]}), regions.table.reset_index()])
+    return regions.labels, kwargs | {"name": name, "features": features.fillna(0)}, "labels"
+
+
+def _limits(data: np.ndarray[Any, Any]) -> tuple[float, float]:
+    """From 0 to where all but the brightest two thousandths lie."""
+    inside = data[data > 0]
+    return (0.0, float(np.quantile(inside, 0.998))) if inside.size else (0.0, 1.0)
+
+
+__all__ = ["KEY", "face_house", "mask_layer", "regions_layer", "resting_group", "resting_state", "run_layer", "volume_layer"]
