@@ -45,15 +45,17 @@ def header_for(data: Array, grid: Grid, *, tr: float | None, labels: bool) -> An
     else:
         header = _single(frame.header)
         old_shape = tuple(header.get_data_shape())
+    pixdim = header["pixdim"].copy()
     header.set_data_dtype(data.dtype)
     header.set_data_shape(_file_shape(data.shape, old_shape))
-    for field in ("cal_min", "cal_max", "glmax", "glmin", "vox_offset"):
-        if field in header:
-            header[field] = 0
+    header["vox_offset"] = 0
     header["scl_slope"], header["scl_inter"] = 1, 0
-    if data.shape != old_shape:
+    if data.shape == old_shape:
+        header["pixdim"] = pixdim  # setting the shape put ones there
+    else:
+        header["cal_min"] = header["cal_max"] = 0
         header.extensions.clear()  # AFNI's, for one, describes each volume
-    _set_time(header, data, tr)
+    _set_time(header, data, tr if tr is not None or len(old_shape) >= 4 else 0.0)
     if labels:
         header.set_intent(LABEL, name="", allow_unknown=True)
     elif int(header["intent_code"]) == LABEL or len(header.get_data_shape()) != len(old_shape):

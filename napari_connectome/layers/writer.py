@@ -1,0 +1,125 @@
+"""Layers as NIfTI files: what napari calls to save.
+
+napari takes a ValueError out of a writer for "this writer cannot do it" and says nothing, so whatever goes wrong leaves
+here as a RuntimeError with its one sentence.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from napari.layers import Image
+
+from napari_connectome.core.errors import InputError
+from napari_connectome.core.grid import Grid
+from napari_connectome.layers.spatial import KEY, grid_of
+
+PLACE = ("name", "scale", "translate", "rotate", "shear", "affine", "units", "axis_labels", "metadata")
+
+
+def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
+    """Write an image layer as NIfTI, like the file it came from; return the paths written."""
+    from napari_connectome.io import save
+
+    with _one_sentence():
+        if meta.get("multiscale"):
+            data = data[0]
+        data, rgb = np.asarray(data), bool(meta.get("rgb"))
+        grid, tr = _place(data[..., 0] if rgb else data, meta)
+        save.write_image(path, data, grid, tr=tr, rgb=rgb)
+    return [path]
+
+
+def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
+    """Write a labels layer as NIfTI, its names as a table beside it; return the paths written."""
+    from napari_connectome.io import save
+
+    with _one_sentence():
+        if meta.get("multiscale"):
+            data = data[0]
+        data = np.asarray(data)
+        grid, tr = _place(data, meta)
+        if data.ndim == 4:
+            save.write_image(path, data, grid, tr=tr, labels=True)
+            return [path]
+        return save.write_labels(path, data, grid, _names(meta))
+
+
+def write_layers(path: str, layers: Sequence[tuple[Any, dict[str, Any], str]]) -> list[str]:
+    """Write several layers, one file a layer, into a new folder named like `path`; one layer goes to `path` itself."""
+    if len(layers) == 1:
+        return _write_one(path, *layers[0])
+    with _one_sentence():
+        match = re.search(r"(?i)\.nii(\.gz)?$", path)
+        if match is None:
+            raise InputError(f"{Path(path).name} must end in .nii or .nii.gz: only NIfTI can be written.")
+        folder, suffix = Path(path[: match.start()]), match.group()
+        if folder.exists():
+            raise InputError(f"{len(layers)} layers need a folder {folder.name}, which exists already: choose another name.")
+        if not folder.parent.is_dir():
+            raise InputError(f"there is no folder {folder.parent}: make it first or choose another one.")
+        half = folder.with_name(f".{folder.name}.part")
+        shutil.rmtree(half, ignore_errors=True)
+        half.mkdir()
+        try:
+            written = []
+            for layer, name in zip(layers, _file_names([meta.get("name", "") for _, meta, _ in layers]), strict=True):
+                written += _write_one(str(half / (name + suffix)), *layer)
+            half.rename(folder)
+        except BaseException:
+            shutil.rmtree(half, ignore_errors=True)
+            raise
+    return [str(folder / Path(p).name) for p in written]
+
+
+def _write_one(path: str, data: Any, meta: dict[str, Any], kind: str) -> list[str]:
+    return write_labels(path, data, meta) if kind == "labels" else write_image(path, data, meta)
+
+
+def _file_names(names: Sequence[str]) -> list[str]:
+    """Names of layers as names of files, each once."""
+    found: list[str] = []
+    for name in names:
+        plain = re.sub(r'[\\/:*?"<>|\x00-\x1f]+', "_", name).strip(" .") or "layer"
+        number = 2
+        unique = plain
+        while unique.lower() in (f.lower() for f in found):
+            unique, number = f"{plain}_{number}", number + 1
+        found.append(unique)
+    return found
+
+
+def _place(data: Any, meta: dict[str, Any]) -> tuple[Grid, float | None]:
+    """The grid of a layer to be written, and its TR in seconds (None: as its source's header says)."""
+    if data.ndim not in (3, 4):
+        raise InputError(f"{meta.get('name', 'the layer')} is {data.ndim}-D and NIfTI files hold z, y, x or t, z, y, x.")
+    known = (meta.get("metadata") or {}).get(KEY)
+    # The layer's own answer needs a layer; one without data is made at once.
+    hollow = Image(np.broadcast_to(np.uint8(0), data.shape), contrast_limits=(0, 1), **{k: meta[k] for k in PLACE if k in meta})
+    if data.ndim == 3:
+        return grid_of(hollow), None
+    tr = known.get("tr") if isinstance(known, dict) and "tr" in known else float(hollow.scale[0])
+    return grid_of(hollow), tr
+
+
+def _names(meta: dict[str, Any]) -> pd.DataFrame | None:
+    features = meta.get("features")
+    table = pd.DataFrame(features) if features is not None else pd.DataFrame()
+    if not {"index", "name"} <= set(table.columns) or table.empty:
+        return None
+    return table.set_index("index")
+
+
+@contextmanager
+def _one_sentence() -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, MemoryError) as error:
+        raise RuntimeError(str(error) or "there is not enough memory to write this.") from error
