@@ -1,4 +1,8 @@
-"""File > Open Sample: the phantoms as layers."""
+"""File > Open Sample: the phantoms as layers.
+
+The T1-like picture lies below as the background of the maps to come; the runs are there but hidden, since at 4 mm they
+would cover it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from napari_connectome.core.values import Regions, Run, Volume
-from napari_connectome.layers.spatial import KEY, layer_kwargs
+from napari_connectome.layers.spatial import layer_kwargs
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -18,7 +22,7 @@ def resting_state() -> list[LayerData]:
     from napari_connectome.core import phantom
 
     made = phantom.resting_state()
-    return [volume_layer(made.anatomy, "T1w phantom"), run_layer(made.run, "Resting-state phantom")]
+    return [volume_layer(made.anatomy, "T1w phantom"), run_layer(made.run, "Resting-state phantom", visible=False)]
 
 
 def face_house() -> list[LayerData]:
@@ -28,19 +32,18 @@ def face_house() -> list[LayerData]:
     made = phantom.face_house()
     return [
         volume_layer(made.anatomy, "T1w phantom"),
-        run_layer(made.run, "Face/house phantom", labels_table=made.labels),
+        run_layer(made.run, "Face/house phantom", visible=False, labels_table=made.labels),
         mask_layer(made.ventral_temporal, "Ventral temporal mask"),
     ]
 
 
 def resting_group() -> list[LayerData]:
-    """Six subjects at rest; all but the first are hidden."""
+    """Six subjects at rest, on one T1-like picture."""
     from napari_connectome.core import phantom
 
     group = phantom.resting_group()
-    layers = [volume_layer(group[0].anatomy, "T1w phantom")]
-    layers += [run_layer(subject.run, f"Phantom {subject.run.name}", visible=i == 0) for i, subject in enumerate(group)]
-    return layers
+    runs = [run_layer(subject.run, f"Phantom {subject.run.name}", visible=False) for subject in group]
+    return [volume_layer(group[0].anatomy, "T1w phantom"), *runs]
 
 
 def run_layer(run: Run, name: str, *, visible: bool = True, **known: Any) -> LayerData:
@@ -53,15 +56,17 @@ def run_layer(run: Run, name: str, *, visible: bool = True, **known: Any) -> Lay
 
 
 def volume_layer(volume: Volume, name: str) -> LayerData:
-    """One volume as a gray image."""
-    kwargs = layer_kwargs(volume.grid, role="volume")
-    return volume.data, kwargs | {"name": name, "contrast_limits": _limits(volume.data)}, "image"
+    """One volume as a gray image, a little dark, so that maps stand out; in 3-D its folds show."""
+    low, high = _limits(volume.data)
+    kwargs = layer_kwargs(volume.grid, role="volume") | {"name": name, "contrast_limits": (low, 1.2 * high)}
+    return volume.data, kwargs | {"rendering": "attenuated_mip", "attenuation": 0.3}, "image"
 
 
 def mask_layer(volume: Volume, name: str) -> LayerData:
-    """A mask as labels, drawn as its outline."""
-    kwargs = layer_kwargs(volume.grid, role="mask") | {"name": name, "opacity": 0.8}
-    return volume.data.astype(np.uint8), kwargs, "labels"
+    """A mask as labels."""
+    kwargs = layer_kwargs(volume.grid, role="mask") | {"name": name, "opacity": 0.6}
+    features = pd.DataFrame({"index": [0, 1], "name": ["outside", name]})
+    return volume.data.astype(np.uint8), kwargs | {"features": features}, "labels"
 
 
 def regions_layer(regions: Regions, name: str) -> LayerData:
@@ -75,6 +80,3 @@ def _limits(data: np.ndarray[Any, Any]) -> tuple[float, float]:
     """From 0 to where all but the brightest two thousandths lie."""
     inside = data[data > 0]
     return (0.0, float(np.quantile(inside, 0.998))) if inside.size else (0.0, 1.0)
-
-
-__all__ = ["KEY", "face_house", "mask_layer", "regions_layer", "resting_group", "resting_state", "run_layer", "volume_layer"]
