@@ -79,6 +79,8 @@ def open_header(path: str | os.PathLike[str]) -> Any:
         raise InputError(f"there is no file {path}: check the path.")
     if Path(path).is_dir():
         raise InputError(f"{path} is a folder: give the path of an image file.")
+    if os.path.getsize(path) == 0:
+        raise InputError(f"{name} is empty: copy or download it again.")
     try:
         return _load(path)
     except ImageFileError as error:

@@ -46,7 +46,8 @@ def _sample(data: Array, count: int = SAMPLE) -> Array:
     if data.ndim == 4:
         data = data[:: max(len(data) // 4, 1)]
     stride = max(int(np.ceil((data.size / count) ** (1 / 3))), 1)
-    thin = data[(..., *(slice(min(stride // 2, n // 2), None, stride) for n in data.shape[-3:]))]
+    where: tuple[Any, ...] = (..., *(slice(min(stride // 2, n // 2), None, stride) for n in data.shape[-3:]))
+    thin = data[where]
     values = np.asarray(thin, dtype=np.float64).ravel()
     return values[np.isfinite(values)]
 

@@ -55,7 +55,7 @@ def read(path: str | Sequence[str]) -> list[LayerData]:
         # "tried opening, but failed" without the reason.
         if napari.current_viewer() is None:
             raise
-        show_error(_sentence(str(error)))
+        show_error(str(error))
         return NOTHING
 
 
@@ -66,12 +66,8 @@ def _layers(path: str) -> list[LayerData]:
         opened = open_image(path, bar)
     layers = _as_layers(opened)
     for notice in _notices(opened):
-        show_warning(_sentence(f"{Path(path).name}: {notice}."))
+        show_warning(f"{Path(path).name}: {notice}.")
     return layers
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] if not text[:1].isdigit() else text
 
 
 def _notices(opened: Opened) -> list[str]:
