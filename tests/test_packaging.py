@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MANIFEST = ROOT / "napari_connectome" / "napari.yaml"
 SHIPPED = ("napari_connectome", "pyproject.toml", "README.md", "LICENSE", "napari.yaml")
 LIGHT = ("core", "analyses", "io", "layers")
+PALETTE_ONLY = {"napari-connectome.make_default_reader"}
 
 
 def run(*command: str | Path, cwd: Path | None = None, **environment: str) -> str:
@@ -123,7 +124,7 @@ def test_npe2_accepts_the_manifest_and_every_target_exists() -> None:
 
 
 def test_every_command_is_contributed_somewhere() -> None:
-    """A command that nothing offers is reached only by its name in the palette: forgotten, most likely."""
+    """A command that nothing refers to is found only in the command palette: forgotten, unless it is listed above."""
     from npe2 import PluginManifest
 
     contributions = PluginManifest.from_file(MANIFEST).contributions
@@ -133,7 +134,7 @@ def test_every_command_is_contributed_somewhere() -> None:
     offered |= {c.command for c in contributions.sample_data or () if hasattr(c, "command")}
     offered |= {item.command for menu in (contributions.menus or {}).values() for item in menu if hasattr(item, "command")}
     commands = {c.id for c in contributions.commands or ()}
-    assert offered == commands, "commands and what refers to them differ"
+    assert offered == commands - PALETTE_ONLY, "commands and what refers to them differ"
 
 
 def test_installed_wheel_is_discovered_by_npe2_and_imports_nothing_heavy(built: tuple[Path, Path], tmp_path: Path) -> None:
