@@ -28,6 +28,8 @@ RADIUS = next(field for field in dataclasses.fields(SeedMap) if field.name == "r
 """Default, bounds and unit of a radius, as the analysis declares them."""
 DEFAULT_RADIUS = SeedMap().radius
 
+BESIDE = 8.0
+"""Distance in mm of a name from its point, along y and along x."""
 MARKER = 6.0
 """Diameter of a point in mm: small, since the sphere itself is drawn as voxels."""
 
@@ -101,7 +103,8 @@ class SeedPoints:
             ndim=3,
             name=name,
             features={"name": np.empty(0, dtype=object), "radius": np.empty(0)},
-            text={"string": "{name}", "size": 10, "color": SEED_COLOR, "anchor": "upper_left"},
+            text={"string": "{name}", "size": 11, "color": SEED_COLOR, "anchor": "center", "translation": _beside(grid)},
+            blending="translucent_no_depth",  # else a point is hidden in its sphere in 3-D
             size=MARKER / float(np.mean(grid.voxel_size)),
             canvas_size_limits=(8, 24),
             face_color=SEED_COLOR,
@@ -161,7 +164,7 @@ class SeedPoints:
     @property
     def mm(self) -> Array:
         """Centres in true mm, (n × 3) x, y, z."""
-        return to_mm(self._grid, _world(self.layer))
+        return np.asarray(np.round(to_mm(self._grid, _world(self.layer)), 6) + 0.0)  # a nanometre; no -0
 
     @property
     def table(self) -> pd.DataFrame:
@@ -385,6 +388,11 @@ class _Deaf:
     def __exit__(self, *error: object) -> None:
         for blocker in self._blockers:
             blocker.__exit__(*error)
+
+
+def _beside(grid: Grid) -> Array:
+    """Where the name stands relative to the point, in voxels: beside the sphere in each of the three planes."""
+    return np.asarray(np.array([0.0, BESIDE, BESIDE]) / grid.voxel_size[::-1])
 
 
 def require_points(layer: Layer) -> None:
