@@ -1,0 +1,100 @@
+"""What the dock widgets have in common: a column that scrolls, and letting go of the viewer exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+
+class Panel(QWidget):
+    """A dock widget.
+
+    napari takes a docked widget out by unparenting it, and deletes it with its window without a close event: either way
+    everything that was connected by `follow`, `timer` and `at_end` is undone, once.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+
+    Attributes
+    ----------
+    column : QVBoxLayout
+        Where the parts go, from top to bottom; it scrolls when the dock is low.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self._docked = False
+        self._undo: list[Callable[[], Any]] = []
+        self.destroyed.connect(partial(_run_all, self._undo))
+        inside = QWidget()
+        self.column = QVBoxLayout(inside)
+        self.column.setContentsMargins(6, 6, 6, 6)
+        scroll = QScrollArea()
+        scroll.setWidget(inside)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        outside = QVBoxLayout(self)
+        outside.setContentsMargins(0, 0, 0, 0)
+        outside.addWidget(scroll)
+
+    def follow(self, event: Any, slot: Callable[..., Any]) -> None:
+        """Connect to an event of the viewer or a layer until the widget goes."""
+        event.connect(slot)
+        self._undo.append(partial(event.disconnect, slot))
+
+    def timer(self, milliseconds: int, slot: Callable[[], Any]) -> QTimer:
+        """A timer that fires once when started, and never after the widget has gone."""
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(milliseconds)
+        timer.timeout.connect(slot)
+        self._undo.append(timer.stop)
+        return timer
+
+    def at_end(self, call: Callable[[], Any]) -> None:
+        """Have something called when the widget goes."""
+        self._undo.append(call)
+
+    def release(self) -> None:
+        """Let go of the viewer; further calls do nothing."""
+        _run_all(self._undo)
+
+    def event(self, event: Any) -> bool:
+        """Notice being taken out of a dock."""
+        if event.type() == QEvent.Type.ParentChange:
+            if self.parent() is not None:
+                self._docked = True
+            elif self._docked:
+                self.release()
+        return bool(super().event(event))
+
+    def closeEvent(self, event: Any) -> None:  # noqa: N802
+        """Let go of the viewer."""
+        self.release()
+        super().closeEvent(event)
+
+
+def row(title: str, *widgets: QWidget) -> QHBoxLayout:
+    """A title and widgets beside each other; the first takes what room there is."""
+    line = QHBoxLayout()
+    label = QLabel(title)
+    label.setToolTip(widgets[0].toolTip())
+    label.setBuddy(widgets[0])
+    line.addWidget(label)
+    for i, widget in enumerate(widgets):
+        line.addWidget(widget, 1 if i == 0 else 0)
+    return line
+
+
+def _run_all(calls: list[Callable[[], Any]], *_: Any) -> None:
+    while calls:
+        with suppress(RuntimeError):  # a Qt object that is deleted already needs no undoing
+            calls.pop()()
