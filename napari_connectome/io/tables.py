@@ -104,8 +104,8 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
     separator = next((mark for mark in "\t;," if mark in first), "")
     decimal = separator == ";" and "." not in text
     for number, line in lines:
-        cells = next(csv.reader([line], delimiter=separator)) if separator else line.split()
-        cells = [cell.strip().strip('"') for cell in cells]
+        quoted = csv.reader([line if separator else " ".join(line.split())], delimiter=separator or " ")
+        cells = [cell.strip() for cell in next(quoted)]
         yield number, [re.sub(r"^([+-]?\d*),(\d+)", r"\1.\2", cell) for cell in cells] if decimal else cells
 
 
