@@ -56,19 +56,23 @@ def stem(path: str | os.PathLike[str]) -> str:
 def is_image(path: str | os.PathLike[str]) -> bool:
     """Whether this is an image file, or a broken one (reading it then says what is wrong)."""
     try:
-        if os.path.getsize(path) == 0:
-            return True
-        if is_gz(path):
-            with open_gz(path) as stream:
-                stream.read(348)
-    except Exception:
-        return Path(path).is_file()
-    try:
         _load(path)
     except ImageFileError:
-        return False
+        return os.path.getsize(path) == 0 or not _unpacks(path)
     except Exception:
+        return Path(path).is_file()
+    return True
+
+
+def _unpacks(path: str | os.PathLike[str]) -> bool:
+    """Whether a gzip file unpacks as far as its format is looked for; True for others."""
+    if not is_gz(path):
         return True
+    try:
+        with open_gz(path) as stream:
+            stream.read(1024)  # what nibabel looks at
+    except Exception:
+        return False
     return True
 
 
@@ -84,6 +88,8 @@ def open_header(path: str | os.PathLike[str]) -> Any:
     try:
         return _load(path)
     except ImageFileError as error:
+        if not _unpacks(path):
+            raise InputError(f"{name} is no gzip file, or broken or cut short: copy or download it again.") from error
         raise InputError(
             f"{name} is no image that can be read: NIfTI, AFNI, MGH or MINC is needed, or the file is broken."
         ) from error

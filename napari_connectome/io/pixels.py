@@ -46,7 +46,8 @@ def read_pixels(image: Any, name: str, progress: Progress = silent) -> Array:
 def check_type(dtype: np.dtype[Any], name: str) -> None:
     """Raise one sentence for numbers no layer can show."""
     colours = dtype.names is not None and set("RGB") <= set(dtype.names)
-    if not colours and (dtype.kind not in "biufc" or dtype in (np.longdouble, np.clongdouble)):
+    widest = {"b": 1, "i": 8, "u": 8, "f": 8, "c": 16}.get(dtype.kind, 0)
+    if not colours and dtype.itemsize > widest:
         raise InputError(f"{name} holds numbers of type {dtype}, which cannot be shown: convert it to float32 first.")
 
 
@@ -67,7 +68,7 @@ def _read_by_nibabel(image: Any, name: str) -> Array:
 def _scaled_type(stored: np.dtype[Any]) -> np.dtype[Any]:
     if stored.kind == "c":
         return np.dtype(stored.newbyteorder("="))
-    wide = stored == np.float64 or (stored.kind in "iu" and stored.itemsize >= 4)
+    wide = stored.itemsize >= (8 if stored.kind == "f" else 4)
     return np.dtype(np.float64 if wide else np.float32)
 
 
