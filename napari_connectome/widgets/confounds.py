@@ -65,7 +65,7 @@ class ConfoundsPanel(QWidget):
         self.cut_button = QPushButton()
         self.cut_button.hide()
         self.preset = ChoiceBox([*PRESETS, BY_HAND])
-        for i, what in enumerate([*PRESETS.values(), "the columns ticked below"]):
+        for i, what in enumerate([*(preset.doc for preset in PRESETS.values()), "The columns ticked below."]):
             self.preset.setItemData(i, what, Qt.ItemDataRole.ToolTipRole)
         self.preset.setToolTip("Which columns are regressed out.")
         self.columns = QListWidget()
@@ -106,6 +106,17 @@ class ConfoundsPanel(QWidget):
         table = choose_columns(self._table, self._ticked() if choice == BY_HAND else choice)
         keep = self._keep(self._table)
         return (table if table.shape[1] else None), (None if keep is None or keep.all() else keep)
+
+    def in_words(self) -> str:
+        """What was chosen, in one line."""
+        try:
+            table, keep = self.chosen()
+        except InputError:
+            return "Confounds: see here"
+        n = 0 if table is None else table.shape[1]
+        out = 0 if keep is None else int((~keep).sum())
+        choice = self.preset.currentText()
+        return f"Confounds: {f'{choice} ({n})' if n else 'none'}" + (f", {out} volumes censored" if out else "")
 
     def _keep(self, table: pd.DataFrame) -> npt.NDArray[np.bool_] | None:
         by = self.censoring.currentData()
