@@ -6,6 +6,7 @@ saved. A colour means the same value at every threshold.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -116,6 +117,8 @@ def style_map(layer: Image, limit: float, threshold: float, base: Diverging = CO
 
 def style_outline(layer: Labels, color: str = MASK_COLOR) -> None:
     """Show all labels of a layer as thin lines of one colour."""
+    # In 3-D the labels are whole, as they should be, and napari would say so in a pop-up.
+    warnings.filterwarnings("ignore", "Contours are not displayed during 3D rendering", UserWarning)
     layer.colormap = DirectLabelColormap(color_dict={None: color, 0: "transparent"})
     layer.contour = 1
     layer.opacity = 0.9
