@@ -160,9 +160,8 @@ def clean(
     data = given[:, None] if given.ndim == 1 else given
     matrix = cleaning_matrix(len(data), tr, cleaning, confounds, keep)
     kept = _kept(len(data), keep)
-    kind = np.float32 if data.dtype.itemsize <= 4 else np.float64
-    if data.dtype.kind == "f":
-        kind = np.float32 if data.dtype == np.float32 else np.float64
+    single = data.dtype.itemsize == 4 or (data.dtype.kind != "f" and data.dtype.itemsize < 4)
+    kind = np.float32 if single else np.float64
     cleaned = np.empty((len(matrix), data.shape[1]), dtype=kind)
     mean, spread, before = np.empty((3, data.shape[1]))
     operator = matrix[:, kept]
@@ -206,7 +205,7 @@ def _standardize(cleaned: Array, how: str, mean: Array, spread: Array, before: A
         return
     if how == "psc":
         known = np.isfinite(mean) & np.isfinite(before)
-        if np.abs(mean[known]).mean() < 0.1 * np.abs(before[known]).mean():
+        if np.abs(mean[known]).sum() < 0.1 * np.abs(before[known]).sum():
             mean = mean + before
         scale = np.abs(mean) / 100
     else:

@@ -176,7 +176,9 @@ def test_types_and_shapes(run):
     assert clean(counts, TR).dtype == np.float32
     assert clean(series.astype(np.int64), TR).dtype == np.float64
     np.testing.assert_allclose(clean(series[:, 0], TR), clean(series, TR)[:, 0], atol=1e-12)
-    assert clean(series[:, :0], TR).shape == (T, 0)
+    assert clean(series.astype(">f4"), TR).dtype == np.float32
+    for standardize in ("zscore_sample", "psc", "none"):
+        assert clean(series[:, :0], TR, Cleaning(standardize=standardize)).shape == (T, 0)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
