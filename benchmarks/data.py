@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -76,7 +77,7 @@ def make(shape: Shape, folder: Path) -> Path:
     header["pixdim"][4] = shape.tr
     header.set_data_offset(352)
     unfinished = path.with_name("unfinished-" + path.name)
-    with nib.openers.Opener(str(unfinished), "wb", compresslevel=1) as file:
+    with gzip.open(unfinished, "wb", 1) if shape.suffix.endswith("gz") else unfinished.open("wb") as file:
         file.write(header.binaryblock + bytes(4))
         for volume in _volumes(rng, shape, table.to_numpy()):
             file.write(volume.tobytes())

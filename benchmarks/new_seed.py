@@ -114,11 +114,17 @@ def _new_seeds(shape: data.Shape, folder: Path, target: float, seeds: int = 200)
 
 def _compare(mapper: Any, brain: Any, series: Any, shape: data.Shape) -> float:
     """Largest difference of r over the brain, correlating with the smoothed series of the seed's voxel."""
-    if not np.array_equal(brain.mask_img_.get_fdata().T > 0, mapper.mask.data):
+    theirs = brain.mask_img_.get_fdata() > 0
+    if not np.array_equal(theirs.T, mapper.mask.data):
         raise SystemExit("the large run: the masks differ; not timed.")
     (voxel,) = mapper.sphere(shape.seed, 0.0)
-    unit = mapper.columns_of(np.array([voxel]))[:, 0]
-    difference = float(np.abs(mapper.values(unit) - series.T @ series[:, voxel] / (len(series) - 1)).max())
+    mine = mapper.values(mapper.columns_of(np.array([voxel]))[:, 0])
+    # nilearn's columns are in the order of x, y, z; ours in that of z, y, x.
+    column = np.empty(theirs.shape, dtype=np.intp)
+    column[theirs] = np.arange(series.shape[1])
+    column = column.T[mapper.mask.data]
+    theirs = series.T @ series[:, column[voxel]] / (len(series) - 1)
+    difference = float(np.abs(mine - theirs[column]).max())
     measure.require_agreement("the large run", difference, TOLERANCE)
     return difference
 

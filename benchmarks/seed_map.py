@@ -74,7 +74,7 @@ def rows(folder: Path, repeats: int) -> list[measure.Row]:
             f"{peaks[0][0]:.0f} / {peaks[1][0]:.0f} MiB",
             "≥ 20 ×, memory ≤ 1/2",
             ratio >= 20 and peaks[0][0] <= peaks[1][0] / 2,
-            f"The cold seed maps differ by at most {difference:.1g} in r. Peak memory is that of a fresh process with its imports; "
+            f"The cold maps differ by at most {difference:.1g} in r. Peak memory is that of a fresh process with its imports; "
             f"without them {peaks[0][1]:.0f} / {peaks[1][1]:.0f} MiB.",
         )
     ]

@@ -1,0 +1,88 @@
+"""The README is true: its Python runs, its commands and files exist, and what it calls the plugin is its name."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from npe2 import PluginManifest
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCKS = re.findall(r"^```python\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_readme_shows_python() -> None:
+    assert BLOCKS
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=[block.splitlines()[0] for block in BLOCKS])
+def test_python_of_the_readme_runs(block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block, "README.md", "exec"), {"__name__": "__main__"})
+    for file in re.findall(r"save\(.*?\"(.*?)\"\)", block):
+        assert (tmp_path / file).stat().st_size > 1000, f"{file} was to be written"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_make_targets_exist(page: Path) -> None:
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    named = re.findall(r"`make ([a-z]+)|^make ([a-z]+)", page.read_text(), flags=re.MULTILINE)
+    assert {a or b for a, b in named} <= set(targets)
+
+
+def test_make_understands_its_targets() -> None:
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed here")
+    done = subprocess.run(
+        ["make", "--dry-run", "test", "check", "bench", "demo"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_to_files_lead_somewhere(page: Path) -> None:
+    """Pictures are shown on the package index too, where only absolute addresses work; links are held against the checkout."""
+    links = [link for link in re.findall(r"\]\(([^)#]+)", page.read_text()) if "://" not in link]
+    assert not [link for link in links if not (page.parent / link).exists()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_names_in_the_pages_exist(page: Path) -> None:
+    """What is written as `module.name` of the package, or as a path, is there."""
+    for path in re.findall(r"`((?:core|analyses|io|layers|widgets|tests|docs)/[\w/]+\.(?:py|md))`", page.read_text()):
+        assert (ROOT / path).exists() or (ROOT / "napari_connectome" / path).exists(), path
+    for module, name in re.findall(r"`(core\.\w+|analyses\.\w+)\.(\w+)`", page.read_text()):
+        source = (ROOT / "napari_connectome" / f"{module.replace('.', '/')}.py").read_text()
+        assert re.search(rf"^(def|class) {name}\b", source, flags=re.MULTILINE), f"{module}.{name}"
+
+
+def test_readme_calls_things_by_their_names() -> None:
+    manifest = PluginManifest.from_file(ROOT / "napari_connectome" / "napari.yaml")
+    assert f'plugin="{manifest.name}"' in README
+    assert f"Plugins > {manifest.display_name}" in README
+    widgets = {widget.display_name for widget in manifest.contributions.widgets or ()}
+    shown = set(re.findall(r"^- \*\*(.+?)\*\*:", README, flags=re.MULTILINE))
+    assert shown == widgets
+    for title in re.findall(r"command \*(.+?)\*", README):
+        assert title in {command.title for command in manifest.contributions.commands or ()}
+
+
+def test_example_in_adding_an_analysis_works(phantom: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (ROOT / "docs" / "adding-an-analysis.md").read_text()
+    (block,) = re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    path = tmp_path / "variability_of_the_docs.py"
+    path.write_text(block)
+    monkeypatch.syspath_prepend(tmp_path)
+    import variability_of_the_docs as module
+
+    run, mask = phantom.run.replace(confounds=None), phantom.mask
+    volume = module.variability(run, mask)
+    assert volume.data.shape == run.grid.shape
+    assert (volume.data[~mask.data] == 0).all()
+    assert volume.data[mask.data].min() > 0
