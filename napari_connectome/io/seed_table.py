@@ -1,18 +1,18 @@
-"""Tables of seeds: name, x, y, z and radius in mm, as tab or comma separated text."""
+"""Tables of seeds: name, x, y, z and radius in mm."""
 
 from __future__ import annotations
 
-import csv
-import io
 import os
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from napari_connectome.core.errors import InputError
-from napari_connectome.io.atomic import replacing
+from napari_connectome.io.tables import read_table, write_table
 
+_COLUMNS = ("name", "x", "y", "z", "radius")
 _KNOWN = {
     "name": ("name", "label", "seed", "region", "roi"),
     "x": ("x", "mni_x"),
@@ -20,113 +20,69 @@ _KNOWN = {
     "z": ("z", "mni_z"),
     "radius": ("radius", "r"),
 }
-LARGEST = 10_000_000
-"""Bytes beyond which a file is no table of seeds."""
 
 
 def read_seeds(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Read seeds from a table.
+    """Read seeds from a table of text.
 
-    Columns may be separated by tabs, commas, semicolons or blanks. Without a header the columns are x, y, z, or
-    name, x, y, z, each with a radius behind it if there is one more.
+    Without a header the columns are x, y, z, or name, x, y, z, each with a radius behind it if there is one more.
 
     Returns
     -------
     DataFrame
         Columns name, x, y, z, radius (mm); a missing name is "" and a missing radius NaN: whoever uses them fills in.
     """
-    path = Path(path)
-    rows = _split(_text_of(path), path)
-    columns = _header(rows[0])
-    body = rows if columns is None else rows[1:]
-    first = 1 if columns is None else 2
-    if columns is None:
-        columns = _unnamed(rows[0], path)
-    missing = [c for c in "xyz" if c not in columns]
+    file = Path(path).name
+    table = read_table(path)
+    unnamed = all(re.fullmatch(r"column_\d+", column) for column in table.columns)
+    table = _number_columns(table, file) if unnamed else _known_columns(table)
+    missing = [axis for axis in "xyz" if axis not in table.columns]
     if missing:
-        raise InputError(f"{path.name} has no column {', '.join(missing)}: a table of seeds needs x, y and z in mm.")
-    if not body:
-        raise InputError(f"{path.name} has a header and no seeds: choose a table with at least one row.")
-    seeds = [_seed(row, columns, f"line {first + i} of {path.name}") for i, row in enumerate(body)]
-    return pd.DataFrame(seeds, columns=["name", "x", "y", "z", "radius"])
+        raise InputError(f"{file} has no column {', '.join(missing)}: a table of seeds needs x, y and z in mm.")
+    numbers = {axis: _numbers(table[axis], file, empty=False) for axis in "xyz"}
+    name = [_name(value) for value in table["name"]] if "name" in table else [""] * len(table)
+    radius = _numbers(table["radius"], file, empty=True) if "radius" in table else np.full(len(table), np.nan)
+    return pd.DataFrame({"name": name, **numbers, "radius": radius})
 
 
 def write_seeds(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
-    """Write seeds, separated by commas in a .csv file and by tabs in any other; whole or not at all."""
-    separator = "," if Path(path).suffix.lower() == ".csv" else "\t"
-    text = table[["name", "x", "y", "z", "radius"]].to_csv(
-        sep=separator, index=False, lineterminator="\n", float_format="%.10g"
-    )
-    with replacing(path) as stream:
-        stream.write(text.encode("utf-8"))
+    """Write seeds, with commas to .csv and with tabs to .tsv and .txt; whole or not at all."""
+    write_table(table[list(_COLUMNS)], path)
 
 
-def _text_of(path: Path) -> str:
-    try:
-        if path.stat().st_size > LARGEST:
-            raise InputError(f"{path.name} is {path.stat().st_size / 1e6:.0f} MB and so no table of seeds: choose a text file.")
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}): choose another file.") from error
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
-    if "\0" in text:
-        raise InputError(f"{path.name} is no text: choose a table of seeds (TSV or CSV).")
-    return text
-
-
-def _split(text: str, path: Path) -> list[list[str]]:
-    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    if not lines:
-        raise InputError(f"{path.name} is empty: choose a table with the columns name, x, y, z and radius.")
-    separator = next((s for s in "\t;," if s in lines[0]), None)
-    if separator is None:
-        return [line.split() for line in lines]
-    return [[cell.strip() for cell in row] for row in csv.reader(io.StringIO("\n".join(lines)), delimiter=separator)]
-
-
-def _header(cells: list[str]) -> dict[str, int] | None:
-    """Where each known column stands; None for a first row that is already a seed."""
-    if sum(_number(cell) is not None for cell in cells) >= 3:
-        return None
-    plain = [cell.lower().replace("(mm)", "").replace("_mm", "").replace("[mm]", "").strip() for cell in cells]
+def _known_columns(table: pd.DataFrame) -> pd.DataFrame:
+    """The columns of seeds, however they are spelled: "X", "x (mm)", "x_mm"."""
+    plain = [re.sub(r"[\s_]*[(\[]?mm[)\]]?$", "", column.strip().lower()) for column in table.columns]
     found = {}
     for column, spellings in _KNOWN.items():
-        where = [plain.index(s) for s in spellings if s in plain]
+        where = [plain.index(spelling) for spelling in spellings if spelling in plain]
         if where:
-            found[column] = where[0]
-    return found
+            found[column] = table.iloc[:, where[0]]
+    return pd.DataFrame(found)
 
 
-def _unnamed(cells: list[str], path: Path) -> dict[str, int]:
-    named = _number(cells[0]) is None
-    columns = (["name"] if named else []) + ["x", "y", "z", "radius"]
-    if not len(columns) - 1 <= len(cells) <= len(columns):
+def _number_columns(table: pd.DataFrame, file: str) -> pd.DataFrame:
+    """The columns of a table without a header, by their order."""
+    named = table.iloc[:, 0].dtype.kind not in "fiu"
+    columns = list(_COLUMNS if named else _COLUMNS[1:])
+    if not len(columns) - 1 <= table.shape[1] <= len(columns):
         raise InputError(
-            f"{path.name} has {len(cells)} columns and no header: give it one that names x, y and z (and name, radius), in mm."
+            f"{file} has {table.shape[1]} columns and no header: give it one that names x, y and z (and name, radius), in mm."
         )
-    return {column: i for i, column in enumerate(columns[: len(cells)])}
+    return table.set_axis(columns[: table.shape[1]], axis=1)
 
 
-def _seed(cells: list[str], columns: dict[str, int], place: str) -> tuple[str, float, float, float, float]:
-    def cell(column: str) -> str:
-        at = columns.get(column)
-        return "" if at is None or at >= len(cells) else cells[at]
-
-    mm = [_number(cell(axis)) for axis in "xyz"]
-    radius = np.nan if cell("radius").lower() in ("", "n/a", "nan") else _number(cell("radius"))
-    if None in mm or radius is None:
-        shown = ", ".join(cell(c) or "nothing" for c in "xyz")
-        raise InputError(f"{place} says {shown} where three numbers in mm (x, y, z) are needed: correct the file.")
-    name = "" if cell("name").lower() in ("n/a", "nan") else cell("name")
-    return (name, *(float(v) for v in mm if v is not None), float(radius))  # type: ignore[return-value]
+def _numbers(column: pd.Series[float], file: str, *, empty: bool) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)
+    wrong = ~np.isfinite(values) & ~(column.isna().to_numpy() & empty)
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        given = "nothing" if pd.isna(column.iloc[row]) else repr(str(column.iloc[row]))
+        raise InputError(f"{column.name} of seed {row + 1} in {file} is {given} and must be a number in mm: correct the file.")
+    return values
 
 
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if np.isfinite(value) else None
+def _name(value: object) -> str:
+    if value is None or value != value:
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -65,11 +65,12 @@ def test_what_is_missing_is_left_to_whoever_uses_it(tmp_path, text, row):
     ("content", "sentence"),
     [
         (b"", "is empty"),
-        (b"name,x,y,z\n", "no seeds"),
+        (b"name,x,y,z\n", "no values"),
         (b"name,x,y\nPCC,1,2\n", "no column z"),
-        (b"x,y,z\n1,2,three\n", "line 2 of seeds.csv says 1, 2, three"),
-        (b"x,y,z\n1,2,3\n1,2\n", "line 3 of seeds.csv says 1, 2, nothing"),
-        (b"x,y,z\n1,2,inf\n", "three numbers"),
+        (b"x,y,z\n1,2,three\n", "z of seed 1 in seeds.csv is 'three'"),
+        (b"x,y,z\n1,2,3\n1,,3\n", "y of seed 2 in seeds.csv is nothing"),
+        (b"x,y,z\n1,2,3\n1,2\n", "line 3 of seeds.csv"),
+        (b"x,y,z\n1,2,inf\n", "z of seed 1 in seeds.csv is 'inf'"),
         (b"1,2,3,4,5,6\n", "6 columns and no header"),
         (b"\x1f\x8b\x00\x00\x01", "is no text"),
     ],
@@ -82,7 +83,7 @@ def test_what_is_no_table_of_seeds_is_one_sentence(tmp_path, content, sentence):
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="there is no file"):
         read_seeds(tmp_path / "none.tsv")
     with pytest.raises(InputError, match="no folder"):
         write_seeds(SEEDS, tmp_path / "none" / "seeds.tsv")
