@@ -56,7 +56,7 @@ def looks_like_labels(data: Array, said: bool = False) -> bool:
     """Whether (z, y, x) data are labels.
 
     Whole numbers of 0 or more, and either only 0 and 1, or `said` to be labels by header or name, or most neighbours
-    that are not background equal, which an image of gray values never is.
+    that are not background equal, which an image of gray values is only when it is smooth and coarse.
     """
     if data.dtype.kind not in "buif" or not _are_whole(data):
         return False
@@ -67,13 +67,15 @@ def looks_like_labels(data: Array, said: bool = False) -> bool:
         return True
     if data.min() == top:  # flat: an image of one value says nothing
         return False
-    pairs = equal = 0
+    pairs = equal = steps = 0
     for axis in range(3):
         here, there = np.moveaxis(data, axis, 0)[:-1], np.moveaxis(data, axis, 0)[1:]
         both = (here != 0) & (there != 0)
         pairs += int(np.count_nonzero(both))
         equal += int(np.count_nonzero(both & (here == there)))
-    return pairs > 0 and equal > 0.5 * pairs
+        steps += int(np.count_nonzero(both & ((here + 1 == there) | (there + 1 == here))))
+    smooth = top > 16 and steps > 0.6 * (pairs - equal)  # coarse gray values: where neighbours differ, they do by one
+    return pairs > 0 and equal > 0.5 * pairs and not smooth
 
 
 def _are_whole(data: Array) -> bool:
