@@ -107,7 +107,8 @@ def _ball(x: Array, y: Array, z: Array, centre: tuple[float, ...], radii: tuple[
     u, v, w = ((a - np.float32(c)) for a, c in zip((x, y, z), centre, strict=True))
     p, q, r = (np.float32(1 / radius**2) for radius in radii)
     scaled = np.sqrt(u * u * p + v * v * q + w * w * r) + np.float32(1e-3)
-    return np.asarray(np.sqrt(u * u + v * v + w * w) * (1 / scaled - 1) + np.float32(1e-3))
+    length = np.sqrt(u * u + v * v + w * w) + np.float32(1e-3 * min(radii))
+    return np.asarray(length * (1 / scaled - 1))
 
 
 def _tube(x: Array, y: Array, z: Array, start: tuple[float, ...], end: tuple[float, ...], radius: float) -> Array:

@@ -388,7 +388,7 @@ def _add_physiology(rng: np.random.Generator, bold: Array, tr: float, head: Tiss
     light = baseline[voxels]
     _add(bold, breathing, light * (0.004 + 0.004 * csf))
     _add(bold, heart, light * 0.018 * csf * csf)
-    _add(bold, slow[:, 0], light * (0.008 * grey + 0.006 * white + 0.007 * csf))
+    _add(bold, slow[:, 0], light * (0.010 * grey + 0.007 * white + 0.008 * csf))
     _add(bold, slow[:, 1], light * (0.002 * grey + 0.016 * csf))
 
 
