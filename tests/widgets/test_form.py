@@ -1,8 +1,10 @@
 """Forms: a `Params` value survives being shown, and what a person types is what comes out."""
 
 import dataclasses
+import gc
 import math
 import random
+import weakref
 
 import pytest
 from qtpy.QtCore import Qt
@@ -33,7 +35,7 @@ class Whole(Params):
     shift: float = param(-1.5, "Any number.", step=0.1)
     count: int = param(3, "How many.", low=1, high=500)
     name: str = param("seed", "Its name.")
-    band: Band = param(Band(), "The band.")  # noqa: RUF009
+    band: Band = param(Band(), "The band.")
 
 
 def random_params(seed: int) -> Whole:
@@ -197,3 +199,14 @@ def test_the_wheel_over_a_box_without_focus_does_nothing(form, qtbot):
     )
     QApplication.sendEvent(box, event)
     assert form.value == Whole()
+
+
+def test_nothing_is_left_of_a_deleted_form(qtbot):
+    form = ParamsForm(Whole())
+    form.show()
+    ref = weakref.ref(form)
+    form.deleteLater()
+    del form
+    qtbot.wait(20)
+    gc.collect()
+    assert ref() is None

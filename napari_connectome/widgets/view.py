@@ -1,0 +1,139 @@
+"""A bar of buttons for the way a brain is looked at, with the place under the mouse in mm."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from napari.components import ViewerModel
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_connectome.layers.orientation import (
+    CONVENTIONS,
+    PLANES,
+    VOLUME,
+    Orientation,
+    convention,
+    plane,
+    position_mm,
+    set_convention,
+    set_default_convention,
+    show_plane,
+    show_volume,
+)
+
+_MEANINGS = {"neurological": "left is left", "radiological": "left is right"}
+
+
+class ViewBar(QWidget):
+    """Axial, coronal, sagittal, 3-D; neurological or radiological; x, y, z in mm.
+
+    Several bars in one viewer show the same and share the letters at the sides of the picture. When first shown in a
+    viewer whose camera nobody has set, it applies the neurological convention.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+    """
+
+    def __init__(self, viewer: ViewerModel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._shown = False
+        self._buttons = QButtonGroup(self)
+        self._buttons.buttonClicked.connect(self._choose_view)
+        row = QHBoxLayout()
+        row.setSpacing(2)
+        for name in (*PLANES, VOLUME):
+            row.addWidget(self._button(name))
+        self._convention = QComboBox()
+        for name in CONVENTIONS:
+            self._convention.addItem(f"{name.capitalize()} ({_MEANINGS[name]})", name)
+        self._convention.setToolTip("Which side of the picture shows the left side of the brain.")
+        self._convention.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self._convention.activated.connect(self._choose_convention)
+        self._convention.setMinimumContentsLength(14)
+        self._place = QLabel()
+        self._place.setToolTip("The place under the mouse: right, anterior and superior are positive.")
+        self._place.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addLayout(row)
+        column.addWidget(self._convention)
+        column.addWidget(self._place)
+        self._follow()
+
+    def showEvent(self, event: Any) -> None:  # noqa: N802
+        """Put the camera right the first time, before anything is looked at."""
+        super().showEvent(event)
+        if not self._shown:
+            self._shown = True
+            set_default_convention(self._viewer)
+
+    def _button(self, name: str) -> QPushButton:
+        button = QPushButton(name if name == VOLUME else name.capitalize())
+        button.setCheckable(True)
+        button.setProperty("view", name)
+        button.setSizePolicy(QSizePolicy.Policy.MinimumExpanding, QSizePolicy.Policy.Fixed)
+        self._buttons.addButton(button)
+        return button
+
+    def _follow(self) -> None:
+        """Listen through weak references, and stop listening when Qt deletes this bar, however that comes about."""
+        orientation = Orientation.of(self._viewer)
+        ticket = orientation.join(_weakly(self._refresh))
+        moved = _weakly(self._refresh_place)
+        signals = (self._viewer.cursor.events.position, self._viewer.dims.events.point)
+        for signal in signals:
+            signal.connect(moved)
+
+        def stop(*_: Any) -> None:
+            orientation.leave(ticket)
+            for signal in signals:
+                signal.disconnect(moved)
+
+        self.destroyed.connect(stop)
+        self._refresh()
+
+    def _choose_view(self, button: Any) -> None:
+        name = button.property("view")
+        if name == VOLUME:
+            show_volume(self._viewer)
+        else:
+            show_plane(self._viewer, name)
+        self._refresh()
+
+    def _choose_convention(self, index: int) -> None:
+        set_convention(self._viewer, self._convention.itemData(index))
+
+    def _refresh(self) -> None:
+        now = plane(self._viewer)
+        self._buttons.setExclusive(False)  # so that none can be down in another view
+        for button in self._buttons.buttons():
+            button.setChecked(button.property("view") == now)
+        self._buttons.setExclusive(bool(now))
+        with QSignalBlocker(self._convention):
+            self._convention.setCurrentIndex(self._convention.findData(convention(self._viewer)))
+        self._refresh_place()
+
+    def _refresh_place(self) -> None:
+        place = position_mm(self._viewer)
+        if place is None:
+            self._place.setText("")
+            return
+        x, y, z = (f"{round(mm, 1) + 0.0:.1f}".replace("-", "−") for mm in place)
+        self._place.setText(f"x {x}   y {y}   z {z} mm")
+
+
+def _weakly(method: Any) -> Any:
+    """Make a function that calls a method as long as its object is there."""
+    kept = weakref.WeakMethod(method)
+
+    def call(*_: Any) -> None:
+        there = kept()
+        if there is not None:
+            there()
+
+    return call
