@@ -74,8 +74,10 @@ def looks_like_labels(data: Array, said: bool = False) -> bool:
         pairs += int(np.count_nonzero(both))
         equal += int(np.count_nonzero(both & (here == there)))
         steps += int(np.count_nonzero(both & ((here + 1 == there) | (there + 1 == here))))
-    smooth = top > 16 and steps > 0.6 * (pairs - equal)  # coarse gray values: where neighbours differ, they do by one
-    return pairs > 0 and equal > 0.5 * pairs and not smooth
+    if pairs == 0 or equal <= 0.5 * pairs:
+        return False
+    # Coarse gray values: there are many, and where neighbours differ they do so by one.
+    return steps <= 0.6 * (pairs - equal) or np.unique(data[::2, ::2, ::2]).size <= 16
 
 
 def _are_whole(data: Array) -> bool:
