@@ -29,7 +29,7 @@ class SeedMap(Params):
     radius: float = param(8.0, "Radius of a seed sphere; 0 takes the voxel the seed lies in.", unit="mm", low=0.0, high=50.0, step=0.5)
     fwhm: float = param(
         6.0, "Width of the Gaussian that smooths the brain before correlating (the seed's average is not smoothed); 0 is off.",
-        unit="mm", low=0.0, high=50.0, step=0.5, title="smoothing FWHM",
+        unit="mm", low=0.0, high=50.0, step=0.5, title="smoothing FWHM", off=0.0,
     )  # fmt: skip
     cleaning: Cleaning = param(Cleaning(), "What is taken out of the series before correlating.")
     statistic: str = param(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, get_type_hints
+from typing import Any, Generic, TypeVar, get_type_hints
 
 import numpy as np
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
@@ -30,6 +30,7 @@ from qtpy.QtWidgets import (
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.params import Params
 
+P = TypeVar("P", bound=Params)
 OFF = "off"
 LARGEST = 1e12
 """The spin box's own stand-in for infinity; no quantity in mm, s or Hz comes near it."""
@@ -175,7 +176,7 @@ class _Row:
     write: Callable[[Any], None]
 
 
-class ParamsForm(QWidget):
+class ParamsForm(QWidget, Generic[P]):
     """A form for a `Params` value.
 
     Parameters
@@ -193,7 +194,7 @@ class ParamsForm(QWidget):
 
     changed = Signal()
 
-    def __init__(self, params: Params, fields: Sequence[str] | None = None, parent: QWidget | None = None) -> None:
+    def __init__(self, params: P, fields: Sequence[str] | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._params = params
         self._rows: dict[str, _Row] = {}
@@ -207,12 +208,12 @@ class ParamsForm(QWidget):
             self._add(layout, known[name], hints[name])
 
     @property
-    def value(self) -> Params:
+    def value(self) -> P:
         """The parameters as they stand; raises `InputError` where they do not go together."""
         return self._params.replace(**{name: row.read() for name, row in self._rows.items()})
 
     @value.setter
-    def value(self, params: Params) -> None:
+    def value(self, params: P) -> None:
         if not isinstance(params, type(self._params)):
             raise TypeError(f"this form shows {type(self._params).__name__}, not {type(params).__name__}")
         if self._shows(params):
@@ -227,7 +228,7 @@ class ParamsForm(QWidget):
         """Return the widget of a field, to switch it off or put the focus there."""
         return self._rows[field].widget
 
-    def _shows(self, params: Params) -> bool:
+    def _shows(self, params: P) -> bool:
         try:
             return self.value == params
         except InputError:

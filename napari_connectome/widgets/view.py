@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from napari.components import ViewerModel
@@ -41,6 +42,7 @@ class ViewBar(QWidget):
         super().__init__(parent)
         self._viewer = viewer
         self._shown = False
+        self._stop: Callable[..., None] | None = None
         self._buttons = QButtonGroup(self)
         self._buttons.buttonClicked.connect(self._choose_view)
         row = QHBoxLayout()
@@ -68,9 +70,18 @@ class ViewBar(QWidget):
     def showEvent(self, event: Any) -> None:  # noqa: N802
         """Put the camera right the first time, before anything is looked at."""
         super().showEvent(event)
+        if self._stop is None:
+            self._follow()
         if not self._shown:
             self._shown = True
             set_default_convention(self._viewer)
+
+    def closeEvent(self, event: Any) -> None:  # noqa: N802
+        """Let go of the viewer, until shown again."""
+        if self._stop is not None:
+            self._stop()
+            self._stop = None
+        super().closeEvent(event)
 
     def _button(self, name: str) -> QPushButton:
         button = QPushButton(name if name == VOLUME else name.capitalize())
@@ -92,8 +103,9 @@ class ViewBar(QWidget):
         def stop(*_: Any) -> None:
             orientation.leave(ticket)
             for signal in signals:
-                signal.disconnect(moved)
+                signal.disconnect(moved)  # nothing where it was done before
 
+        self._stop = stop
         self.destroyed.connect(stop)
         self._refresh()
 

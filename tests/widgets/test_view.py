@@ -206,6 +206,15 @@ def test_a_bar_inside_another_widget_goes_with_it(make_napari_viewer_proxy):
     assert ref() is None
 
 
+def test_a_closed_bar_lets_go_and_a_shown_one_comes_back(viewer, bar):
+    bar.close()
+    assert letters(viewer) == {}
+    bar.show()
+    assert len(letters(viewer)) == 4
+    show_plane(viewer, "coronal")
+    assert down(bar) == ["Coronal"]
+
+
 def test_the_viewer_may_go_first(make_napari_viewer):
     viewer = make_napari_viewer()
     viewer.add_image(np.zeros(GRID.shape, np.float32), **layer_kwargs(GRID))
