@@ -22,6 +22,7 @@ Array = npt.NDArray[Any]
 SUFFIXES = (".nii.gz", ".nii", ".mgz", ".mgh", ".mnc", ".head", ".brik.gz", ".brik", ".hdr", ".img.gz", ".img", ".nii.bz2")
 
 
+NO_ORIENTATION = "an Analyze header gives no orientation: left and right are a guess"
 MINC_TIME = {"s": "sec", "sec": "sec", "seconds": "sec", "ms": "msec", "msec": "msec"}
 
 
@@ -129,17 +130,13 @@ def minc_axes(image: Any) -> tuple[str, ...]:
 def orientation_notices(image: Any) -> list[str]:
     """What the person should know about where the voxels are."""
     if not is_nifti(image):
-        return [] if np.any(np.asarray(image.affine)) and type(image).__name__ != "AnalyzeImage" else [_guess(image)]
+        return [NO_ORIENTATION] if type(image).__name__ == "AnalyzeImage" else []
     header = image.header
     if int(header["sform_code"]) <= 0 and int(header["qform_code"]) <= 0:
         return ["the header gives no orientation (sform and qform codes 0): left and right are a guess"]
     if int(header["sform_code"]) > 0 and int(header["qform_code"]) > 0:
         return _disagreement(header)
     return []
-
-
-def _guess(image: Any) -> str:
-    return f"a header of this format ({type(image).__name__}) gives no orientation: left and right are a guess"
 
 
 def _disagreement(header: Any) -> list[str]:

@@ -31,6 +31,15 @@ def sidecar(path: str | os.PathLike[str]) -> Path | None:
     return None
 
 
+def sidecar_says(path: Path, names: pd.Series[str]) -> bool:
+    """Whether the names file is there and gives exactly these names (indexed by label id)."""
+    try:
+        known = _read(path, names.index.to_numpy())
+    except InputError:
+        return False
+    return all(known.get(int(str(i))) == name for i, name in names.items())
+
+
 def read_names(
     image: str | os.PathLike[str], names: str | os.PathLike[str] | Sequence[str] | Mapping[int, str] | None, ids: Array
 ) -> dict[int, str] | None:

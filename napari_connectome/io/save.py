@@ -20,6 +20,7 @@ from napari_connectome.core.values import Maps, Regions, Run, Volume
 from napari_connectome.io.atomic import replacing
 from napari_connectome.io.gz import gz_writer
 from napari_connectome.io.header import stem
+from napari_connectome.io.names import sidecar_says
 from napari_connectome.io.nifti import frame_of, header_bytes, header_for, storable
 
 Array = npt.NDArray[Any]
@@ -108,6 +109,9 @@ def write_labels(
         return [os.fspath(path)]
     beside = Path(path).with_name(stem(path) + ".tsv")
     _check_ours(beside)
+    if list(table.columns) == ["name"] and sidecar_says(beside, table["name"]):
+        write_image(path, labels, grid, labels=True, progress=progress)  # the table there may say more than the names
+        return [os.fspath(path)]
     with replacing(beside) as stream:
         table.to_csv(stream, sep="\t", index_label="index", na_rep="n/a")
         write_image(path, labels, grid, labels=True, progress=progress)

@@ -77,6 +77,10 @@ def test_labels_on_the_grid_of_a_run(run_path, run_layer, tmp_path):
     again = Layer.create(*read(out)[0])
     np.testing.assert_array_equal(again.data, data)
     assert list(again.features["name"]) == ["PCC", "V1"]
+    richer = "index\tname\tcolor\n4\tPCC\tred\n9\tV1\tblue\n"
+    (tmp_path / "mine_dseg.tsv").write_text(richer)
+    assert again.save(out, plugin=PLUGIN) == [out]
+    assert (tmp_path / "mine_dseg.tsv").read_text() == richer
 
 
 def test_layers_of_other_makers_are_saved_where_they_are_shown(tmp_path):
