@@ -22,10 +22,10 @@ endif
 demo: $(VENV)/.plugin
 ifneq ($(DISPLAY)$(WAYLAND_DISPLAY),)
 	tools/display-libraries
-	$(BIN)/python tools/demo.py $(ARGS)
+	$(BIN)/python -m tools.demo $(ARGS)
 else
 	tools/display-libraries xvfb xauth
-	$(OWN_SCREEN) $(BIN)/python tools/demo.py --pictures demo $(ARGS)
+	$(OWN_SCREEN) $(BIN)/python -m tools.demo --pictures demo $(ARGS)
 endif
 
 test: $(VENV)/.tools

@@ -41,6 +41,12 @@ def _new_seed(options: argparse.Namespace) -> list[measure.Row]:
     return new_seed.rows(options.data, options.repeats, options.full)
 
 
+def _drag(options: argparse.Namespace) -> list[measure.Row]:
+    from benchmarks import drag
+
+    return drag.rows(options.data)
+
+
 def _startup(options: argparse.Namespace) -> list[measure.Row]:
     from benchmarks import startup
 
@@ -50,6 +56,7 @@ def _startup(options: argparse.Namespace) -> list[measure.Row]:
 PARTS: dict[str, Callable[[argparse.Namespace], list[measure.Row]]] = {
     "seed_map": _seed_map,
     "new_seed": _new_seed,
+    "drag": _drag,
     "startup": _startup,
 }
 

@@ -1,0 +1,147 @@
+"""From a move of the mouse to new pixels: a seed dragged in a real window over a run of 2 mm."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import data, measure
+from tools.mouse import Mouse, let_work
+
+STEPS = 200
+PATIENCE = 600.0  # seconds, for preparing
+RADIUS = 25.0  # mm, of the circle the seed is dragged along
+
+
+class Screen:
+    """Notices when a move of the seed has reached the screen: the map refreshed, then drawn, then shown.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    layer : napari.layers.Image
+        The map.
+    """
+
+    def __init__(self, viewer: Any, layer: Any) -> None:
+        self.canvas = viewer.window._qt_viewer.canvas
+        self.layer = layer
+        self.updates = 0
+        self._stage = "shown"
+        layer.events.set_data.connect(self._on_update)
+        self.canvas._scene_canvas.events.draw.connect(self._on_draw, position="last")
+        self.canvas.native.frameSwapped.connect(self._on_shown)
+
+    def close(self) -> None:
+        """Stop watching."""
+        self.layer.events.set_data.disconnect(self._on_update)
+        self.canvas._scene_canvas.events.draw.disconnect(self._on_draw)
+        self.canvas.native.frameSwapped.disconnect(self._on_shown)
+
+    def expect(self) -> None:
+        """From now on, wait for an update."""
+        self._stage = "expected"
+
+    @property
+    def shown(self) -> bool:
+        """Whether what was expected is on the screen."""
+        return self._stage == "shown"
+
+    def _on_update(self) -> None:
+        self.updates += 1
+        if self._stage == "expected":
+            self._stage = "updated"
+
+    def _on_draw(self, event: Any) -> None:
+        if self._stage == "updated":
+            self._stage = "drawn"
+
+    def _on_shown(self) -> None:
+        if self._stage == "drawn":
+            self._stage = "shown"
+
+
+def rows(folder: Path) -> list[measure.Row]:
+    """Prepare in the widget, drag, compare the last map with a fresh one."""
+    import napari
+
+    path = data.make(data.LARGE, folder)
+    viewer = napari.Viewer()
+    viewer.window.resize(1400, 900)
+    try:
+        widget = _prepared(viewer, path)
+        seconds = _drag(viewer, widget)
+        stale = _difference_from_fresh(widget)
+    finally:
+        viewer.close()
+    measure.require_agreement("the map at the end of the drag", stale, 1e-6)
+    taken = measure.Times(seconds)
+    p95 = statistics.quantiles(seconds, n=20)[-1]
+    return [
+        measure.Row(
+            f"mouse move to new pixels, {STEPS}-step drag in a window of 1400×900, {data.LARGE.describe}",
+            taken,
+            f"p95 {p95 * 1e3:.0f} ms",
+            target="median ≤ 33 ms, p95 ≤ 50 ms",
+            met=taken.median <= 0.033 and p95 <= 0.05,
+            note=f"All {STEPS} moves of the drag were painted; the map at its end differs from a fresh one by {stale:.1g}.",
+        )
+    ]
+
+
+def _prepared(viewer: Any, path: Path) -> Any:
+    viewer.open(path, plugin="napari-connectome")
+    _, widget = viewer.window.add_plugin_dock_widget("napari-connectome", "Correlation map")
+    widget.prepare()
+    if not let_work(lambda: widget.shown is not None and widget.shown.live.finished, PATIENCE):
+        raise SystemExit(f"the run could not be prepared: {widget.message.text() or 'it took too long'}")
+    viewer.layers.selection.active = widget.seeds.layer
+    widget.seeds.layer.mode = "select"
+    widget.seeds.current = 0
+    return widget
+
+
+def _circle() -> np.ndarray[Any, Any]:
+    """Places (mm) on a circle in the plane of the seed, which begins and ends at its right."""
+    angle = np.linspace(0, 2 * np.pi, STEPS + 1)
+    x, y, z = data.LARGE.seed
+    return np.column_stack([x + RADIUS * np.cos(angle), y + 30 + RADIUS * np.sin(angle), np.full(STEPS + 1, z)])
+
+
+def _drag(viewer: Any, widget: Any) -> list[float]:
+    from napari_connectome.layers.spatial import to_world
+
+    places = [to_world(widget.seeds.grid, mm) for mm in _circle()]
+    widget.seeds.set(0, mm=_circle()[0])
+    viewer.dims.set_point(range(viewer.dims.ndim - 3, viewer.dims.ndim), places[0])
+    viewer.reset_view()
+    let_work(lambda: False, 1.0)
+    mouse, screen = Mouse(viewer), Screen(viewer, widget.shown.layer)
+    mouse.press(places[0])
+    seconds = []
+    for place in places[1:]:
+        screen.expect()
+        start = time.perf_counter()
+        mouse.move(place)
+        if not let_work(lambda: screen.shown, 5.0):
+            raise SystemExit(f"move {len(seconds) + 1} of {STEPS} of the drag never reached the screen")
+        seconds.append(time.perf_counter() - start)
+    mouse.release(places[-1])
+    if not let_work(lambda: widget.shown.live.finished, 5.0):
+        raise SystemExit("the map was not finished after the drag")
+    screen.close()
+    return seconds
+
+
+def _difference_from_fresh(widget: Any) -> float:
+    """Between the layer and a map made now, at the place where the mouse let go."""
+    mm = _circle()[-1]
+    if np.abs(widget.seeds.mm[0] - mm).max() > 1.0:
+        raise SystemExit(f"the seed is at {widget.seeds.mm[0]} and not where the mouse left it, {mm}")
+    mapper, layer = widget.shown.mapper, widget.shown.layer.data.copy()
+    fresh = mapper.map(widget.seeds.mm[0]).data
+    return float(np.abs(layer - fresh).max()) if fresh.any() else float("nan")

@@ -1,0 +1,98 @@
+"""The plugin at work on the sample run: a seed in the posterior cingulate, and its correlation map.
+
+With a display, opens napari and leaves it to you: drag the point called PCC. With ``--pictures FOLDER``, drags it along a path
+with the mouse instead, and writes pictures, the map and the seed's series into the folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import napari
+import numpy as np
+
+from tools.mouse import Mouse, let_work
+
+PATIENCE = 120.0  # seconds
+PLUGIN = "napari-connectome"
+# In mm: from the posterior cingulate, where the default mode network shows, over white matter to the visual cortex.
+PATH = [(0, -52, 18), (20, -66, 18), (8, -84, 18)]
+
+
+def main() -> None:
+    """Open the window; then hand it over, or drag and write."""
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="drag the seed by itself and write pictures there")
+    folder = parser.parse_args().pictures
+    viewer, widget = open_sample()
+    if folder is None:
+        napari.run()
+        return
+    written = drag_and_write(viewer, widget, folder)
+    viewer.close()
+    print("The seed was dragged from the posterior cingulate to the visual cortex; the map followed. Written:")
+    for path in written:
+        print(f"  {path}")
+
+
+def open_sample() -> tuple[Any, Any]:
+    """The sample run with the seed in place and the map live."""
+    viewer = napari.Viewer(title="napari-connectome: drag the seed")
+    viewer.open_sample(PLUGIN, "resting_state")
+    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Correlation map")
+    widget.prepare()
+    if not let_work(lambda: widget.shown is not None and widget.shown.live.finished, PATIENCE):
+        sys.exit(f"the run could not be prepared: {widget.message.text() or 'it took too long'}")
+    seeds = widget.seeds
+    dims = viewer.dims
+    dims.set_point(range(dims.ndim - 3, dims.ndim), PATH[0][::-1])
+    viewer.layers.selection.active = seeds.layer
+    seeds.layer.mode = "select"
+    seeds.current = 0
+    viewer.reset_view()
+    return viewer, widget
+
+
+def drag_and_write(viewer: Any, widget: Any, folder: Path) -> list[Path]:
+    """Drag the seed with the mouse; return what was written."""
+    import napari_connectome as nc
+    from napari_connectome.layers.spatial import to_world, volume_of
+
+    folder.mkdir(parents=True, exist_ok=True)
+    places = [to_world(widget.seeds.grid, mm) for mm in along(PATH, steps=40)]
+    pictures = [folder / f"{i}-{when}.png" for i, when in enumerate(("before", "during", "after"), start=1)]
+    picture(viewer, pictures[0])
+    mouse, half = Mouse(viewer), len(places) // 2
+    mouse.press(places[0])
+    for i, place in enumerate(places):
+        mouse.move(place)
+        let_work(lambda: False, 1 / 60)
+        if i == half:
+            picture(viewer, pictures[1])
+    mouse.release(places[-1])
+    if not let_work(lambda: widget.shown.live.finished and np.allclose(widget.seeds.mm[0], PATH[-1], atol=2.0), 10.0):
+        sys.exit(f"the seed is at {widget.seeds.mm[0]} and not where the mouse left it, {PATH[-1]}")
+    picture(viewer, pictures[2])
+    nc.save(volume_of(widget.shown.layer), folder / "correlation_map.nii.gz")
+    widget.write_series(str(folder / "seed_series.tsv"))
+    return [*pictures, folder / "correlation_map.nii.gz", folder / "seed_series.tsv"]
+
+
+def along(path: list[tuple[float, float, float]], steps: int) -> list[np.ndarray[Any, Any]]:
+    """Points on a path, evenly between its corners."""
+    corners = np.asarray(path, dtype=float)
+    at = np.linspace(0, len(corners) - 1, steps)
+    return list(np.column_stack([np.interp(at, range(len(corners)), corners[:, axis]) for axis in range(3)]))
+
+
+def picture(viewer: Any, path: Path) -> None:
+    """Write the window as it is on the screen once it has been painted."""
+    let_work(lambda: False, 0.2)
+    viewer.window.screenshot(str(path), canvas_only=False, flash=False)
+
+
+if __name__ == "__main__":
+    main()
