@@ -72,8 +72,8 @@ def mask_layer(volume: Volume, name: str) -> LayerData:
 def regions_layer(regions: Regions, name: str) -> LayerData:
     """Regions as labels whose names the status bar shows."""
     kwargs = layer_kwargs(regions.grid, role="labels")
-    features = pd.concat([pd.DataFrame({"index": [0], "name": ["background"]}), regions.table.reset_index()])
-    return regions.labels, kwargs | {"name": name, "features": features.fillna(0)}, "labels"
+    features = regions.table.reset_index()
+    return regions.labels, kwargs | {"name": name, "features": features}, "labels"
 
 
 def _limits(data: np.ndarray[Any, Any]) -> tuple[float, float]:
