@@ -41,6 +41,7 @@ def main() -> None:
 def open_sample() -> tuple[Any, Any]:
     """The sample run with the seed in place and the map live."""
     viewer = napari.Viewer(title="napari-connectome: drag the seed")
+    viewer.window.resize(1500, 950)
     viewer.open_sample(PLUGIN, "resting_state")
     _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Correlation map")
     widget.prepare()
