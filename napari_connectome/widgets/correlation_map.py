@@ -46,6 +46,7 @@ class CorrelationMap(Panel):
         self.shown: CorrelationLayers | None = None
         self.seeds: SeedPoints | None = None
         self._prepared_run: Run | None = None
+        self._preparing: Layer | None = None
         self._build_inputs()
         self._build_live()
         self._connect()
@@ -79,14 +80,18 @@ class CorrelationMap(Panel):
         column.addWidget(self.repetition)
         column.addLayout(row("Mask", self.mask_choice))
         column.addWidget(self.form)
-        for title, part in (("Cleaning", self.cleaning), ("Confounds and censoring", self.confounds)):
-            section = QCollapsible(title)
+        self.sections = [QCollapsible(), QCollapsible()]
+        for section, part in zip(self.sections, (self.cleaning, self.confounds), strict=True):
             section.addWidget(part)
-            section.expand(animate=False)
             column.addWidget(section)
         column.addWidget(self.prepare_button)
         column.addWidget(self.work_bar)
         column.addWidget(self.message)
+
+    def _name_sections(self, *_: Any) -> None:
+        """Say in the titles what is chosen, so that nothing has to be opened to be known."""
+        for section, text in zip(self.sections, (_in_words(self.cleaning), self.confounds.in_words()), strict=True):
+            section.setText(text)
 
     def _build_live(self) -> None:
         self.live_part = QWidget()
@@ -102,7 +107,8 @@ class CorrelationMap(Panel):
         self.threshold = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self.threshold.setToolTip("Voxels nearer to 0 than this are transparent, on both sides.")
         self.plot = SeriesPlot()
-        self.plot.set_label("cleaned signal (sd)")
+        self.plot.set_label("signal (sd)")
+        self.plot.setMinimumHeight(150)
         self.pin = QPushButton("Keep this map")
         self.pin.setToolTip("Add a copy of the map as a layer that no longer follows the seed.")
         self.save_series = QPushButton("Save series…")
@@ -125,13 +131,15 @@ class CorrelationMap(Panel):
         self._rest = self.timer(AT_REST, self._step)
         self.run_choice.chosen.connect(self._on_run)
         self.mask_choice.chosen.connect(self._on_option)
+        for part in (self.cleaning, self.confounds):
+            part.changed.connect(self._name_sections)
         self.cleaning.changed.connect(self._on_option)
         self.confounds.changed.connect(self._on_option)
         self.repetition.answered.connect(self._on_option)
         self.form.changed.connect(self._on_form)
         self.prepare_button.clicked.connect(self.prepare)
         self.work.failed.connect(self.say)
-        self.work.cancelled.connect(lambda: self.say("Cancelled; nothing was changed."))
+        self.work.cancelled.connect(self._on_cancelled)
         self.seeds_choice.chosen.connect(self._on_seeds_layer)
         self.seed_choice.activated.connect(self._on_seed_chosen)
         self.radius.valueChanged.connect(self._on_radius)
@@ -162,6 +170,7 @@ class CorrelationMap(Panel):
             self.say(str(error))
             return
         self.say("")
+        self._preparing = self.run_choice.layer
 
         def work(progress: Progress) -> SeedMapper:
             return SeedMapper(run, params, mask, progress=progress)
@@ -194,6 +203,9 @@ class CorrelationMap(Panel):
         self.seeds.grid = mapper.grid
         self._report()
         self._follow()
+
+    def _on_cancelled(self) -> None:
+        self.say("Cancelled; nothing was changed.")
 
     def _report(self) -> None:
         mapper = self.shown.mapper
@@ -302,7 +314,11 @@ class CorrelationMap(Panel):
     def _on_run(self, layer: Layer | None) -> None:
         self.repetition.ask(layer)
         self.confounds.set_run(layer)
+        self._name_sections()
         self.mask_choice.reset()
+        if self.work.busy and self._preparing is not layer:
+            self.work.close()  # what it would bring belongs to a run that is no longer meant
+            self.say("The run was changed while it was prepared: press Prepare again.")
         if self.seeds_choice.layer is None:
             self.seeds_choice.layer = next((x for x in reversed(self.viewer.layers) if is_seeds(x)), None)
         self._on_option()
@@ -392,3 +408,16 @@ class CorrelationMap(Panel):
             self.shown.close()
             self.shown = None
         self.live_part.setEnabled(False)
+
+
+def _in_words(form: ParamsForm) -> str:
+    """The cleaning in one line."""
+    try:
+        cleaning = form.value
+    except InputError:
+        return "Cleaning"
+    band = [f"{cleaning.high_pass:g}" if cleaning.high_pass else "0", f"{cleaning.low_pass:g}" if np.isfinite(cleaning.low_pass) else "∞"]
+    parts = ["detrended"] if cleaning.detrend else []
+    if band != ["0", "∞"]:
+        parts.append(f"{'–'.join(band)} Hz")
+    return f"Cleaning: {', '.join(parts) or 'none'}"

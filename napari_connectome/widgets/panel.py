@@ -67,14 +67,14 @@ class Panel(QWidget):
         """Let go of the viewer; further calls do nothing."""
         _run_all(self._undo)
 
-    def event(self, event: Any) -> bool:
-        """Notice being taken out of a dock."""
+    def changeEvent(self, event: Any) -> None:  # noqa: N802
+        """Notice being taken out of a dock. (Not in ``event``: Qt calls that while Python takes the widget apart.)"""
         if event.type() == QEvent.Type.ParentChange:
             if self.parent() is not None:
                 self._docked = True
             elif self._docked:
                 self.release()
-        return bool(super().event(event))
+        super().changeEvent(event)
 
     def closeEvent(self, event: Any) -> None:  # noqa: N802
         """Let go of the viewer."""

@@ -1,0 +1,108 @@
+"""What tests of the window share: a hand on the mouse, patience, and a small run."""
+
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_connectome import Grid, Run
+from napari_connectome.layers.spatial import layer_kwargs
+
+
+@pytest.fixture
+def hand(make_napari_viewer):
+    """Real mouse events on the canvas of a viewer, at places of its world."""
+
+    def on(viewer):
+        return Hand(viewer)
+
+    return on
+
+
+class Hand:
+    def __init__(self, viewer):
+        self.viewer = viewer
+        self.canvas = viewer.window._qt_viewer.canvas.native
+
+    def at(self, world):
+        """Where a place (z, y, x) is on the canvas, in pixels."""
+        from qtpy.QtCore import QPointF
+
+        camera = self.viewer.scene.camera
+        shown = [axis - self.viewer.dims.ndim + 3 for axis in self.viewer.dims.displayed]
+        place = np.asarray(world, dtype=float)[shown] - np.asarray(camera.center)[-2:]
+        sign = [1 if o in ("down", "right") else -1 for o in camera.orientation2d]
+        y, x = place * sign * camera.zoom / self.canvas.devicePixelRatioF()
+        return QPointF(self.canvas.width() / 2 + x, self.canvas.height() / 2 + y)
+
+    def send(self, kind, world, held=True):
+        from qtpy.QtCore import QEvent, QPointF, Qt
+        from qtpy.QtGui import QMouseEvent
+        from qtpy.QtWidgets import QApplication
+
+        place = self.at(world)
+        over = QPointF(self.canvas.mapToGlobal(place.toPoint()))
+        left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
+        which = none if kind == "MouseMove" else left
+        event = QMouseEvent(getattr(QEvent.Type, kind), place, over, which, left if held else none, Qt.KeyboardModifier.NoModifier)
+        QApplication.sendEvent(self.canvas, event)
+        QApplication.processEvents()
+
+    def drag(self, places):
+        """Press at the first place, move over the others, let go at the last."""
+        self.send("MouseMove", places[0], held=False)
+        self.send("MouseButtonPress", places[0])
+        for place in places[1:]:
+            self.send("MouseMove", place)
+        self.send("MouseButtonRelease", places[-1], held=False)
+
+    def click(self, place):
+        self.drag([place])
+
+
+@pytest.fixture
+def until():
+    """Let the window work until something holds; fail when it does not within seconds."""
+
+    def wait(holds, seconds=20.0):
+        from qtpy.QtWidgets import QApplication
+
+        end = time.monotonic() + seconds
+        while not holds():
+            assert time.monotonic() < end, "it did not happen"
+            QApplication.processEvents()
+            time.sleep(0.002)
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def small_run():
+    """A run of 12×14×10 voxels of 6 mm, zero outside a ball; two places far apart share one series, a third has its own."""
+    grid = Grid((10, 14, 12), np.array([[6.0, 0, 0, -33], [0, 6, 0, -39], [0, 0, 6, -27], [0, 0, 0, 1]]))
+    rng = np.random.default_rng(0)
+    t = 90
+    z, y, x = np.ogrid[:10, :14, :12]
+    brain = ((z - 4.5) / 4.5) ** 2 + ((y - 6.5) / 6.5) ** 2 + ((x - 5.5) / 5.5) ** 2 < 1
+    data = 3 * rng.standard_normal((t, *grid.shape))
+    shared, other = rng.standard_normal((2, t)) * 10
+    places = {"front": (0.0, 21.0, 3.0), "back": (0.0, -21.0, 3.0), "left": (-21.0, 0.0, 3.0)}
+    for name, series in (("front", shared), ("back", shared), ("left", other)):
+        data[:, grid.sphere(places[name], 9)] += series[:, None]
+    data = np.where(brain, data + 500, 0).astype("f4")
+    confounds = pd.DataFrame(rng.standard_normal((t, 6)), columns=["trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z"])
+    return SimpleNamespace(run=Run(data, grid, 2.0, name="small"), brain=brain, places=places, confounds=confounds)
+
+
+@pytest.fixture
+def add_run():
+    """Add a run to a viewer as our reader does."""
+
+    def add(viewer, run, name="run", **known):
+        return viewer.add_image(
+            run.data, name=name, contrast_limits=(0, 600), **layer_kwargs(run.grid, tr=run.tr, time=True, role="run", **known)
+        )
+
+    return add

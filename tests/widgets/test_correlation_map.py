@@ -1,0 +1,357 @@
+"""The correlation map in a real window, with a real mouse."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_connectome import Cleaning, SeedMap, Volume, brain_mask, seed_map
+from napari_connectome.layers import live, results
+from napari_connectome.layers.correlation import OWNER, ROLE
+from napari_connectome.layers.seeds import SeedPoints, is_seeds
+from napari_connectome.layers.spatial import info, to_world
+
+
+@pytest.fixture
+def opened(make_napari_viewer, small_run, add_run, until):
+    """A viewer with the small run, the widget docked, prepared without a filter."""
+
+    def open_it(**known):
+        from napari_connectome.widgets.correlation_map import CorrelationMap
+
+        viewer = make_napari_viewer(show=True)
+        layer = add_run(viewer, small_run.run, **known)
+        widget = CorrelationMap(viewer)
+        viewer.window.add_dock_widget(widget, name="Correlation map")
+        widget.cleaning.value = Cleaning()
+        return viewer, layer, widget
+
+    return open_it
+
+
+def _prepare(widget, until):
+    widget.prepare()
+    until(lambda: not widget.work.busy)
+    assert widget.shown is not None, widget.message.text()
+    return widget.shown.layer
+
+
+def _settled(widget, until):
+    until(lambda: not widget._again.isActive() and not widget.work.busy)
+    widget.finish()
+
+
+def _expected(small_run, seed, run=None, **params):
+    run = run or small_run.run
+    return seed_map(run, seed, SeedMap(**params), brain_mask(run, "auto")).data[0]
+
+
+def _go_to(viewer, grid, mm):
+    viewer.dims.set_point(range(viewer.dims.ndim - 3, viewer.dims.ndim), to_world(grid, mm))
+    viewer.reset_view()
+
+
+def test_dragging_a_seed_with_the_mouse_moves_the_map(opened, small_run, hand, until):
+    viewer, _, widget = opened()
+    layer = _prepare(widget, until)
+    grid, front, back = small_run.run.grid, small_run.places["front"], small_run.places["back"]
+    widget.seeds.set(0, mm=front)
+    _settled(widget, until)
+    np.testing.assert_allclose(layer.data, _expected(small_run, front), atol=1e-6)
+    _go_to(viewer, grid, front)
+    points = widget.seeds.layer
+    viewer.layers.selection.active, points.mode = points, "select"
+    path = np.linspace(to_world(grid, front), to_world(grid, back), 25)
+    seen = []
+    points.events.set_data.connect(lambda: seen.append(layer.data.copy()))
+    hand(viewer).drag(path)
+    until(lambda: widget.shown.live.finished)
+    widget.finish()
+    end = widget.seeds.mm[0]
+    assert np.linalg.norm(end - back) < 3
+    np.testing.assert_allclose(layer.data, _expected(small_run, end), atol=1e-6)
+    assert len({m.tobytes() for m in seen}) > 8, "the map stood still while the seed was dragged"
+    assert layer.data.flat[grid.sphere_voxels(front, 4)].mean() > 0.8
+    assert abs(layer.data.flat[grid.sphere_voxels(small_run.places["left"], 4)].mean()) < 0.5
+
+
+def test_the_first_press_gives_a_mask_a_seed_and_a_dressed_map(opened, small_run, until):
+    viewer, run_layer, widget = opened()
+    before = run_layer.data.copy(), dict(info(run_layer))
+    layer = _prepare(widget, until)
+    mask = results.find(viewer, "mask", OWNER)
+    assert np.array_equal(mask.data.astype(bool), brain_mask(small_run.run, "auto").data)
+    assert sum(is_seeds(x) for x in viewer.layers) == 1
+    assert tuple(layer.contrast_limits) == (-1, 1)
+    assert layer.colorbar.visible
+    assert not layer.data[~mask.data.astype(bool)].any()
+    about = info(layer)["provenance"]
+    assert about["run"] == "run"
+    assert about["seeds"][0]["name"] == widget.seeds.table["name"][0]
+    assert SeedMap.from_dict(about["parameters"]) == widget.parameters()
+    assert len(widget.plot.names) == 1
+    np.testing.assert_array_equal(run_layer.data, before[0])
+    assert info(run_layer) == before[1]
+
+
+def test_options_prepare_again_by_themselves_and_keep_the_seed(opened, small_run, until):
+    _, _, widget = opened()
+    layer = _prepare(widget, until)
+    front = small_run.places["front"]
+    widget.seeds.set(0, mm=front)
+    widget.threshold.setValue(0.55)
+    widget.cleaning.value = Cleaning(low_pass=0.1)
+    _settled(widget, until)
+    assert widget.shown.layer is layer
+    np.testing.assert_allclose(layer.data, _expected(small_run, front, cleaning=Cleaning(low_pass=0.1)), atol=1e-6)
+    assert widget.shown.threshold == 0.55
+    widget.form.value = widget.form.value.replace(fwhm=0.0)
+    _settled(widget, until)
+    np.testing.assert_allclose(layer.data, _expected(small_run, front, cleaning=Cleaning(low_pass=0.1), fwhm=0.0), atol=1e-6)
+
+
+def test_the_statistic_changes_at_once(opened, small_run, until):
+    _, _, widget = opened()
+    layer = _prepare(widget, until)
+    front = small_run.places["front"]
+    widget.seeds.set(0, mm=front)
+    widget.form.value = widget.form.value.replace(statistic="z_score")
+    assert not widget.work.busy
+    widget.finish()
+    np.testing.assert_allclose(layer.data, _expected(small_run, front, statistic="z_score"), rtol=1e-4, atol=1e-4)
+    assert layer.contrast_limits[1] == -layer.contrast_limits[0] == widget.shown.limit
+    assert layer.name == "z score"
+
+
+def test_radius_seed_and_threshold_follow(opened, small_run, until):
+    _, _, widget = opened()
+    layer = _prepare(widget, until)
+    front, left = small_run.places["front"], small_run.places["left"]
+    widget.seeds.set(0, mm=front)
+    widget.seeds.add("left one", left, 5.0)
+    _settled(widget, until)
+    widget.seed_choice.setCurrentIndex(1)
+    widget.seed_choice.activated.emit(1)
+    _settled(widget, until)
+    np.testing.assert_allclose(layer.data, _expected(small_run, left, radius=5.0), atol=1e-6)
+    assert widget.plot.names == ("left one",)
+    widget.radius.setValue(12.0)
+    _settled(widget, until)
+    np.testing.assert_allclose(layer.data, _expected(small_run, left, radius=12.0), atol=1e-6)
+    widget.threshold.setValue(0.5)
+    shades = layer.colormap.map((np.array([-0.9, -0.49, 0.0, 0.49, 0.51]) + 1) / 2)[:, 3]
+    assert list(shades > 0) == [True, False, False, False, True]
+
+
+def test_confounds_and_censoring_reach_the_numbers(opened, small_run, until):
+    table = small_run.confounds.copy()
+    table["framewise_displacement"] = 0.1
+    table.loc[[20, 21, 40], "framewise_displacement"] = 2.0
+    _, _, widget = opened(confounds=table)
+    layer = _prepare(widget, until)
+    front = small_run.places["front"]
+    widget.seeds.set(0, mm=front)
+    motion = small_run.run.replace(confounds=small_run.confounds)
+    _settled(widget, until)
+    assert widget.confounds.preset.currentData() == "motion 6"
+    np.testing.assert_allclose(layer.data, _expected(small_run, front, motion), atol=1e-6)
+    widget.confounds.censoring.setCurrentIndex(1)
+    _settled(widget, until)
+    keep = np.ones(90, dtype=bool)
+    keep[[20, 21, 40]] = False
+    np.testing.assert_allclose(layer.data, _expected(small_run, front, motion.replace(keep=keep)), atol=1e-6)
+    assert "3 volumes censored" in widget.sections[1].text()
+
+
+def test_a_mask_of_the_user_s_is_taken_and_never_written(opened, small_run, until):
+    viewer, _, widget = opened()
+    inside = np.zeros(small_run.run.grid.shape, dtype=np.uint8)
+    inside[3:7, 3:11, 3:9] = 4
+    from napari_connectome.layers.spatial import layer_kwargs
+
+    mine = viewer.add_labels(inside.copy(), name="mine", **layer_kwargs(small_run.run.grid))
+    widget.mask_choice.layer = mine
+    layer = _prepare(widget, until)
+    assert not layer.data[inside == 0].any()
+    np.testing.assert_array_equal(mine.data, inside)
+    expected = seed_map(small_run.run, widget.seeds.mm[:1], SeedMap(), Volume(inside > 0, small_run.run.grid)).data[0]
+    np.testing.assert_allclose(layer.data, expected, atol=1e-6)
+
+
+def test_a_painted_automatic_mask_is_left_to_the_painter(opened, small_run, until):
+    viewer, _, widget = opened()
+    _prepare(widget, until)
+    mask = results.find(viewer, "mask", OWNER)
+    mask.data_setitem((np.array([0]), np.array([0]), np.array([0])), 1)
+    painted = mask.data.copy()
+    widget.cleaning.value = Cleaning(low_pass=0.1)
+    _settled(widget, until)
+    np.testing.assert_array_equal(mask.data, painted)
+    assert results.find(viewer, "mask", OWNER) is not mask
+
+
+def test_frames_are_marked_and_clicked(opened, until):
+    viewer, _, widget = opened()
+    _prepare(widget, until)
+    viewer.dims.set_current_step(0, 30)
+    assert widget.plot._line.value() == pytest.approx(60.0)
+    widget.plot.frame_chosen.emit(12)
+    assert viewer.dims.current_step[0] == 12
+
+
+def test_keeping_a_map_and_writing_the_series(opened, small_run, until, tmp_path):
+    viewer, _, widget = opened()
+    layer = _prepare(widget, until)
+    widget.seeds.set(0, mm=small_run.places["front"])
+    widget.pin.click()
+    kept = viewer.layers[-1] if viewer.layers[-1] is not layer else viewer.layers[-2]
+    kept = next(x for x in viewer.layers if info(x).get("role") == "pinned map")
+    before = kept.data.copy()
+    widget.seeds.set(0, mm=small_run.places["left"])
+    _settled(widget, until)
+    np.testing.assert_array_equal(kept.data, before)
+    assert not np.allclose(layer.data, before)
+    widget.write_series(tmp_path / "seed.tsv")
+    table = pd.read_csv(tmp_path / "seed.tsv", sep="\t")
+    assert list(table.columns) == ["time", widget.seeds.table["name"][0]]
+    assert len(table) == 90
+    assert table["time"].iloc[-1] == 178
+
+
+def test_a_plane_first_then_the_brain(opened, small_run, until, monkeypatch):
+    """On a run too large for one go the screen is right at once and everything in the end."""
+    viewer, _, widget = opened()
+    monkeypatch.setattr(live, "AT_ONCE", 3000)
+    layer = _prepare(widget, until)
+    until(lambda: widget.shown.live.finished)
+    front = small_run.places["front"]
+    _go_to(viewer, small_run.run.grid, front)
+    widget.seeds.set(0, mm=front)
+    widget._follow_soon.stop()
+    widget._follow()
+    expected = _expected(small_run, front)
+    z = viewer.dims.current_step[1]
+    assert not widget.shown.live.finished
+    np.testing.assert_allclose(layer.data[z], expected[z], atol=1e-6)
+    until(lambda: widget.shown.live.finished)
+    np.testing.assert_allclose(layer.data, expected, atol=1e-6)
+
+
+# -- what can go wrong ----------------------------------------------------------------------------------------------------
+
+
+def test_a_seed_in_air_is_said_and_the_map_stays(opened, small_run, until):
+    _, _, widget = opened()
+    layer = _prepare(widget, until)
+    _settled(widget, until)
+    before = layer.data.copy()
+    widget.seeds.set(0, mm=(500.0, 0.0, 0.0))
+    _settled(widget, until)
+    assert "no voxel in the brain mask" in widget.message.text()
+    np.testing.assert_array_equal(layer.data, before)
+    widget.seeds.set(0, mm=small_run.places["front"])
+    _settled(widget, until)
+    assert "voxels" in widget.message.text()
+
+
+@pytest.mark.parametrize(
+    ("break_it", "sentence"),
+    [
+        (lambda w: setattr(w.cleaning, "value", Cleaning(high_pass=0.2, low_pass=0.1)), "0.2"),
+        (lambda w: setattr(w.cleaning, "value", Cleaning(low_pass=0.3)), "Nyquist"),
+    ],
+)
+def test_bad_options_end_in_a_sentence_and_no_layer(opened, until, break_it, sentence):
+    viewer, _, widget = opened()
+    break_it(widget)
+    widget.prepare()
+    until(lambda: not widget.work.busy)
+    assert sentence in widget.message.text()
+    assert len(viewer.layers) == 1
+
+
+def test_a_table_too_long_is_said_and_can_be_cut(opened, small_run, until, tmp_path):
+    viewer, _, widget = opened()
+    long = pd.concat([small_run.confounds, small_run.confounds])
+    long.to_csv(tmp_path / "long.tsv", sep="\t", index=False)
+    widget.confounds.open_file(tmp_path / "long.tsv")
+    widget.prepare()
+    assert "180 rows and the run has 90 volumes" in widget.message.text()
+    assert len(viewer.layers) == 1
+    widget.confounds.cut_button.click()
+    layer = _prepare(widget, until)
+    widget.seeds.set(0, mm=small_run.places["front"])
+    _settled(widget, until)
+    motion = small_run.run.replace(confounds=small_run.confounds)
+    np.testing.assert_allclose(layer.data, _expected(small_run, small_run.places["front"], motion), atol=1e-6)
+
+
+def test_an_unknown_tr_is_asked_for(opened, small_run, until):
+    viewer, run_layer, widget = opened(tr_question="the header says 0")
+    assert widget.repetition.isVisibleTo(widget)
+    widget.prepare()
+    assert "type it first" in widget.message.text()
+    assert len(viewer.layers) == 1
+    widget.repetition.seconds.number = 1.5
+    widget.repetition.use.click()
+    assert not widget.repetition.isVisibleTo(widget)
+    _prepare(widget, until)
+    assert widget.shown.mapper.tr == 1.5
+    assert run_layer.scale[0] == 1.5
+
+
+def test_layers_may_go_at_any_time(opened, small_run, until):
+    viewer, run_layer, widget = opened()
+    widget.prepare()
+    viewer.layers.remove(run_layer)
+    until(lambda: not widget.work.busy)
+    assert not any(info(x).get("role") == ROLE for x in viewer.layers)
+
+
+def test_the_map_s_and_the_seeds_layer_may_go(opened, small_run, until):
+    viewer, _, widget = opened()
+    layer = _prepare(widget, until)
+    viewer.layers.remove(layer)
+    assert "removed" in widget.message.text()
+    widget.seeds.set(0, mm=small_run.places["front"])
+    layer = _prepare(widget, until)
+    viewer.layers.remove(widget.seeds.layer)
+    assert widget.seeds is None
+    _prepare(widget, until)
+    assert widget.seeds is not None
+    assert len(widget.seeds) == 1
+
+
+def test_closing_while_preparing_leaves_nothing(opened, until):
+    viewer, _, widget = opened()
+    widget.prepare()
+    viewer.window.remove_dock_widget(widget)
+    assert not widget.work.busy
+    assert len(viewer.layers) == 1
+
+
+def test_closing_napari_while_preparing_leaves_nothing(opened):
+    viewer, _, widget = opened()
+    widget.prepare()
+    viewer.close()
+
+
+def test_cancel_is_said_and_nothing_is_changed(opened, until):
+    viewer, _, widget = opened()
+    widget.prepare()
+    widget.work.cancel()
+    until(lambda: not widget.work.busy)
+    assert "Cancelled" in widget.message.text()
+    assert len(viewer.layers) == 1
+    _prepare(widget, until)
+
+
+def test_seeds_of_the_other_widget_are_followed(opened, small_run, until):
+    viewer, _, widget = opened()
+    seeds = SeedPoints.create(viewer, small_run.run.grid, pd.DataFrame({"name": ["f"], "x": [0.0], "y": [21.0], "z": [3.0]}))
+    layer = _prepare(widget, until)
+    assert widget.seeds.layer is seeds.layer
+    np.testing.assert_allclose(layer.data, _expected(small_run, small_run.places["front"]), atol=1e-6)
+    seeds.set(0, mm=small_run.places["left"])
+    _settled(widget, until)
+    np.testing.assert_allclose(layer.data, _expected(small_run, small_run.places["left"]), atol=1e-6)
+    seeds.close()
