@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from napari.layers import Labels, Layer, Points
 from napari.utils.notifications import show_warning
-from qtpy.QtCore import QItemSelectionModel, Qt
+from qtpy.QtCore import QItemSelectionModel, QSignalBlocker, Qt
 from qtpy.QtGui import QColor, QKeySequence
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -44,7 +44,8 @@ from napari_connectome.widgets.work import sentence_of
 
 Array = npt.NDArray[Any]
 
-HEADERS = ("name", "x", "y", "z", "radius", "voxels", "status")
+HEADERS = (*COLUMNS, "voxels", "status")
+NAME, VOXELS, STATUS = 0, 5, 6
 TIPS = (
     "Name of the seed; each has its own. Double click to edit.",
     "Right of the origin, in mm (negative is left). Double click to type.",
@@ -377,12 +378,19 @@ class SphereSeeds(Panel):
             self._look.start()
 
     def _show_dragged(self) -> None:
+        """Let the row and the sphere of a dragged seed follow, and nothing else: this runs at every step."""
         rows, self._dragged = self._dragged, set()
         if self.seeds is None or self.spheres is None or not rows or max(rows) >= self.table.rowCount():
             return
         for row in rows:
             self.spheres.follow(row)
-        self._fill()
+        mm = self.seeds.mm
+        with QSignalBlocker(self.table):
+            for row in rows:
+                for axis in range(3):
+                    _write(self.table, row, 1 + axis, _text(mm[row, axis]))
+            self._fill_places()
+        self._show_message()
 
     def _released(self) -> None:
         self._show_dragged()
@@ -398,28 +406,34 @@ class SphereSeeds(Panel):
     def _fill(self) -> None:
         """Write the table from the seeds; a cell that is right is not touched, so that typing goes on."""
         table = pd.DataFrame(columns=list(COLUMNS)) if self.seeds is None else self.seeds.table
-        status = [] if self.spheres is None else self.spheres.status()
-        counts: Any = [] if self.spheres is None else self.spheres.spheres.counts[:, 1]
-        self.table.blockSignals(True)
-        try:
+        with QSignalBlocker(self.table):
             self.table.setRowCount(len(table))
             for row, seed in enumerate(table.itertuples(index=False)):
-                texts = [_text(value) for value in seed] + [str(counts[row]), status[row]]
-                for column, text in enumerate(texts):
-                    _write(self.table, row, column, text, bool(status[row]))
-        finally:
-            self.table.blockSignals(False)
+                for column, value in enumerate(seed):
+                    _write(self.table, row, column, _text(value))
+            self._fill_places()
         self._points_selected()
+
+    def _fill_places(self) -> None:
+        """Write how many voxels each seed has and what is wrong with its place."""
+        if self.spheres is None:
+            return
+        counts = self.spheres.spheres.counts[:, 1]
+        for row, status in enumerate(self.spheres.status()):
+            _write(self.table, row, VOXELS, str(counts[row]))
+            if _write(self.table, row, STATUS, status):
+                self.table.item(row, STATUS).setToolTip(status)
+                for column in (NAME, VOXELS, STATUS):
+                    self.table.item(row, column).setData(Qt.ItemDataRole.ForegroundRole, WARNING if status else None)
 
     def _points_selected(self, *_: Any) -> None:
         rows = [] if self.seeds is None else self.seeds.selected
         if rows != sorted({index.row() for index in self.table.selectedIndexes()}):
-            self.table.blockSignals(True)
-            self.table.clearSelection()
-            for row in rows:
-                if row < self.table.rowCount():
-                    self.table.selectionModel().select(self.table.model().index(row, 0), _SELECT_ROW)
-            self.table.blockSignals(False)
+            with QSignalBlocker(self.table):
+                self.table.clearSelection()
+                for row in rows:
+                    if row < self.table.rowCount():
+                        self.table.selectionModel().select(self.table.model().index(row, 0), _SELECT_ROW)
         self._show_current()
 
     def _show_current(self) -> None:
@@ -431,17 +445,19 @@ class SphereSeeds(Panel):
             hint = "Open an image, then add seeds to it." if self.grid is None else "Add a seed, or take one from the presets."
             self.message.setText(hint)
             return
-        seed = self.seeds.table.iloc[row]
-        self.radius.blockSignals(True)
-        self.radius.number = float(seed.radius)
-        self.radius.blockSignals(False)
-        voxels, status = self.table.item(row, 5).text(), self.table.item(row, 6).text()
-        self.message.setText(f"{seed['name']}: {status}" if status else f"{seed['name']}: {voxels} voxels")
+        with QSignalBlocker(self.radius):
+            self.radius.number = float(self.seeds.layer.features["radius"].iloc[row])
+        self._show_message()
+
+    def _show_message(self) -> None:
+        row = None if self.seeds is None else self.seeds.current
+        if row is not None and row < self.table.rowCount():
+            name, voxels, status = (self.table.item(row, column).text() for column in (NAME, VOXELS, STATUS))
+            self.message.setText(f"{name}: {status or f'{voxels} voxels'}")
 
     def _mode_changed(self, *_: Any) -> None:
-        self.click_button.blockSignals(True)
-        self.click_button.setChecked(self.seeds is not None and self.seeds.layer.mode == "add")
-        self.click_button.blockSignals(False)
+        with QSignalBlocker(self.click_button):
+            self.click_button.setChecked(self.seeds is not None and self.seeds.layer.mode == "add")
 
 
 _SELECT_ROW = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
@@ -476,23 +492,20 @@ def _table(parent: QWidget) -> QTableWidget:
     return table
 
 
-def _write(table: QTableWidget, row: int, column: int, text: str, warn: bool) -> None:
+def _write(table: QTableWidget, row: int, column: int, text: str) -> bool:
+    """Put a text into a cell; return whether it is another than before."""
     item = table.item(row, column)
     if item is None:
         item = QTableWidgetItem()
-        if column:
-            item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        side = Qt.AlignmentFlag.AlignLeft if column in (NAME, STATUS) else Qt.AlignmentFlag.AlignRight
+        item.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
         if column >= len(COLUMNS):
             item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)
-        if HEADERS[column] == "status":
-            item.setTextAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         table.setItem(row, column, item)
-    if item.text() != text:
-        item.setText(text)
-    if column >= len(COLUMNS):
-        item.setToolTip(text if HEADERS[column] == "status" else "")
-    if column in (0, *range(len(COLUMNS), len(HEADERS))):
-        item.setData(Qt.ItemDataRole.ForegroundRole, WARNING if warn else None)
+    elif item.text() == text:
+        return False
+    item.setText(text)
+    return True
 
 
 def _text(value: Any) -> str:
