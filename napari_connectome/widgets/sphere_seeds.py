@@ -271,8 +271,8 @@ class SphereSeeds(Panel):
             made = SeedPoints.create(self.viewer, grid)
             made.close()
             self.points.layer = made.layer  # and so is taken
-            self.viewer.layers.selection.active = made.layer
         assert self.seeds is not None
+        self.viewer.layers.selection.active = self.seeds.layer  # only an active layer's points can be dragged
         return self.seeds
 
     # What the user does here
@@ -349,6 +349,7 @@ class SphereSeeds(Panel):
         rows = sorted({index.row() for index in self.table.selectedIndexes()})
         if rows and rows != self.seeds.selected:
             self.seeds.selected = rows
+            self.viewer.layers.selection.active = self.seeds.layer
             self._go_to(self.seeds.current)
         self._show_current()
 
