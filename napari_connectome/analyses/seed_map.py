@@ -26,7 +26,9 @@ CLIP = 0.999999
 class SeedMap(Params):
     """How a seed map is made."""
 
-    radius: float = param(8.0, "Radius of a seed sphere; 0 takes the voxel the seed lies in.", unit="mm", low=0.0, high=50.0, step=0.5)
+    radius: float = param(
+        8.0, "Radius of a seed sphere; 0 takes the voxel the seed lies in.", unit="mm", low=0.0, high=50.0, step=0.5
+    )
     fwhm: float = param(
         6.0, "Width of the Gaussian that smooths the brain before correlating (the seed's average is not smoothed); 0 is off.",
         unit="mm", low=0.0, high=50.0, step=0.5, title="smoothing FWHM", off=0.0,
@@ -70,7 +72,9 @@ class SeedMapper:
     in nilearn's seed-to-voxel example, whose r this equals up to that example's factor (T-1)/T.
     """
 
-    def __init__(self, run: Run, params: SeedMap | None = None, mask: Volume | None = None, *, progress: Progress = silent) -> None:
+    def __init__(
+        self, run: Run, params: SeedMap | None = None, mask: Volume | None = None, *, progress: Progress = silent
+    ) -> None:
         self.params = params = params or SeedMap()
         matrix = cleaning_matrix(run.n_volumes, run.tr, params.cleaning, confounds=run.confounds, keep=run.keep)
         self._matrix = matrix

@@ -39,7 +39,9 @@ class Grid:
         if len(shape) != 3 or min(shape) < 1:
             raise InputError(f"a grid needs three sizes of at least 1 (z, y, x), not {shape}.")
         if affine.shape != (4, 4) or not np.isfinite(affine).all() or abs(np.linalg.det(affine)) < 1e-12:
-            raise InputError("the affine must be an invertible 4×4 matrix: the header gives no usable voxel size or orientation.")
+            raise InputError(
+                "the affine must be an invertible 4×4 matrix: the header gives no usable voxel size or orientation."
+            )
         affine.setflags(write=False)
         object.__setattr__(self, "shape", shape)
         object.__setattr__(self, "affine", affine)
@@ -98,10 +100,13 @@ class Grid:
         if self.matches(other):
             return
         if self.shape != other.shape:
-            raise InputError(f"{others} is on a {other.size} grid and {mine} on {self.size}: resample {others} to {mine} first.")
+            raise InputError(
+                f"{others} is on a {other.size} grid and {mine} on {self.size}: resample {others} to {mine} first."
+            )
         shift = np.abs(other.affine - self.affine)[:3, 3].max()
         raise InputError(
-            f"{others} has the size of {mine} but lies elsewhere (origins {shift:.2f} mm apart): resample {others} to {mine} first."
+            f"{others} has the size of {mine} but lies elsewhere (origins {shift:.2f} mm apart): "
+            f"resample {others} to {mine} first."
         )
 
     def sphere_voxels(self, centre_mm: npt.ArrayLike, radius_mm: float) -> Array:

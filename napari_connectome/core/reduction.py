@@ -59,7 +59,9 @@ def reduce_time(matrix: Array) -> TimeReduction:
     values, vectors = np.linalg.eigh(centred.T @ centred)
     values, vectors = values[::-1], vectors[:, ::-1]
     if not values[0] > 1e-20:
-        raise InputError("the cleaning leaves nothing of the series: use fewer confounds, a wider band or fewer censored volumes.")
+        raise InputError(
+            "the cleaning leaves nothing of the series: use fewer confounds, a wider band or fewer censored volumes."
+        )
     kept = values > values[0] * NEGLIGIBLE**2
     values, vectors = values[kept], vectors[:, kept]
     singular = np.sqrt(values)

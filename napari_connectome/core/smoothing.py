@@ -79,13 +79,17 @@ def smooth_array(data: Array, fwhm: float, voxel_size: Sequence[float]) -> Array
     (…, z, y, x) array
         float64 for float64 and 64-bit integers, float32 for everything else.
     """
-    kind = np.float64 if data.dtype.kind in "iuf" and data.dtype.itemsize == 8 else np.float32
+    kind = _float_like(data.dtype)
     image = np.array(data, dtype=kind)
     np.nan_to_num(image, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
     if require_fwhm(fwhm) == 0:
         return image
     sizes = zip(image.shape[-3:], reversed(tuple(voxel_size)), strict=True)
     return apply_axes(image, [axis_matrix(n, fwhm, spacing).astype(kind) for n, spacing in sizes])
+
+
+def _float_like(kind: np.dtype[Any]) -> type[np.floating[Any]]:
+    return np.float64 if kind.kind in "iuf" and kind.itemsize == 8 else np.float32
 
 
 def smooth(image: Image, fwhm: float, progress: Progress = silent) -> Image:
@@ -96,11 +100,8 @@ def smooth(image: Image, fwhm: float, progress: Progress = silent) -> Image:
     size = image.grid.voxel_size
     if image.data.ndim == 3:
         return type(image)(**{**vars(image), "data": smooth_array(image.data, fwhm, size)})
-    smoothed: Array = np.empty(0)
+    smoothed = np.empty(image.data.shape, dtype=_float_like(image.data.dtype))
     for i, volume in enumerate(image.data):
-        one = smooth_array(volume, fwhm, size)
-        if i == 0:
-            smoothed = np.empty((len(image.data), *one.shape), dtype=one.dtype)
-        smoothed[i] = one
+        smoothed[i] = smooth_array(volume, fwhm, size)
         progress((i + 1) / len(image.data), "smoothing")
     return type(image)(**{**vars(image), "data": smoothed})

@@ -18,7 +18,9 @@ Array = npt.NDArray[Any]
 
 def _on_grid(what: str, data: Array, grid: Grid, ndim: int, letters: str) -> None:
     if data.ndim != ndim:
-        raise InputError(f"{what} needs {ndim}-D data ({letters}), and the data given are {data.ndim}-D with shape {data.shape}.")
+        raise InputError(
+            f"{what} needs {ndim}-D data ({letters}), and the data given are {data.ndim}-D with shape {data.shape}."
+        )
     if data.shape[-3:] != grid.shape:
         raise InputError(f"the data of {what} are {data.shape[-3:]} (z, y, x) and its grid {grid.shape}: they must agree.")
     if data.dtype.kind not in "biuf":
@@ -162,7 +164,9 @@ def as_label_type(labels: Array) -> Array:
     if labels.dtype == bool:
         return labels.astype(np.uint8)
     if labels.dtype.kind == "f" and not np.array_equal(labels, np.rint(labels)):
-        raise InputError("labels must be whole numbers, and the values given have fractions: threshold or round the image first.")
+        raise InputError(
+            "labels must be whole numbers, and the values given have fractions: threshold or round the image first."
+        )
     low, high = (int(labels.min()), int(labels.max())) if labels.size else (0, 0)
     if low < 0:
         raise InputError(f"labels must not be negative, and the smallest given is {low}: renumber them first.")
@@ -171,17 +175,22 @@ def as_label_type(labels: Array) -> Array:
 
 
 def _region_table(labels: Array, grid: Grid, given: pd.DataFrame) -> pd.DataFrame:
-    counts = np.bincount(labels.ravel()) if labels.size else np.zeros(1, dtype=int)
-    ids = np.flatnonzero(counts[1:]) + 1
+    # Ranks, not ids, are counted: an atlas may have few regions with very large ids.
+    ids, ranks = np.unique(labels, return_inverse=True)
+    ranks = ranks.reshape(labels.shape)
+    counts = np.bincount(ranks.ravel(), minlength=len(ids))
     centres = np.empty((len(ids), 3))
     for column, axis in enumerate((2, 1, 0)):
-        where = np.arange(labels.shape[axis]).reshape([-1 if a == axis else 1 for a in range(3)])
-        sums = np.bincount(labels.ravel(), weights=np.broadcast_to(where, labels.shape).ravel().astype(np.float64))
-        centres[:, column] = sums[ids] / counts[ids]
+        along = np.zeros((len(ids), labels.shape[axis]))
+        for i in range(labels.shape[axis]):
+            along[:, i] = np.bincount(np.take(ranks, i, axis=axis).ravel(), minlength=len(ids))
+        centres[:, column] = along @ np.arange(labels.shape[axis]) / np.maximum(counts, 1)
+    regions = ids != 0
+    ids, counts, centres = ids[regions], counts[regions], centres[regions]
     mm = grid.to_mm(centres) if len(ids) else np.empty((0, 3))
     names = [str(given["name"].get(i, f"region {i}")) if "name" in given else f"region {i}" for i in ids]
     table = pd.DataFrame(
-        {"name": names, "x": mm[:, 0], "y": mm[:, 1], "z": mm[:, 2], "size_mm3": counts[ids] * grid.voxel_volume},
+        {"name": names, "x": mm[:, 0], "y": mm[:, 1], "z": mm[:, 2], "size_mm3": counts * grid.voxel_volume},
         index=pd.Index(ids, name="index"),
     )
     more = given.reindex(table.index)[[c for c in given.columns if c not in table.columns]] if len(given) else None
@@ -190,11 +199,22 @@ def _region_table(labels: Array, grid: Grid, given: pd.DataFrame) -> pd.DataFram
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """Time series (t × r) with a name for each column."""
+    """Time series (t × r) with a name for each column.
+
+    Parameters
+    ----------
+    data : (t, r) array
+    names : sequence of str
+    tr : float
+        Seconds.
+    times : (t,) array, optional
+        Seconds; where volumes were left out, those of the kept ones. One TR apart from 0 otherwise.
+    """
 
     data: Array
     names: Sequence[str]
     tr: float
+    times: Array | None = None
 
     def __post_init__(self) -> None:
         data = np.atleast_2d(np.asarray(self.data))
@@ -205,5 +225,5 @@ class Series:
 
     def to_frame(self) -> pd.DataFrame:
         """The series as a table, indexed by time in seconds."""
-        times = pd.Index(np.arange(len(self.data)) * self.tr, name="time")
-        return pd.DataFrame(self.data, columns=list(self.names), index=times)
+        times = np.arange(len(self.data)) * self.tr if self.times is None else self.times
+        return pd.DataFrame(self.data, columns=list(self.names), index=pd.Index(times, name="time"))

@@ -11,6 +11,7 @@ from napari.layers import Image, Labels, Layer
 
 from napari_connectome.analyses.seed_map import SeedMapper
 from napari_connectome.core.errors import InputError
+from napari_connectome.core.values import Run, Series
 from napari_connectome.layers import results
 from napari_connectome.layers.live import LiveMap
 from napari_connectome.layers.spatial import KEY, info, layer_kwargs
@@ -100,6 +101,11 @@ class CorrelationLayers:
         """Compute all that is left of the map."""
         while not self.step():
             pass
+
+    def series(self, run: Run) -> Series:
+        """The seed's cleaned series, exact, from the run the mapper was prepared from."""
+        mapper = self.mapper
+        return Series(mapper.series(run)[:, None], [self.seed["name"]], mapper.tr, times=mapper.volumes * mapper.tr)
 
     def pin(self) -> Layer:
         """Add a copy of the map that stays as it is, named after its seed."""

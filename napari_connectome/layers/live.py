@@ -40,7 +40,7 @@ class LiveMap:
         self.viewer = viewer
         self.mapper = mapper
         self.layer = layer
-        self._direction: Array | None = None
+        self._direction: Array = np.zeros(mapper.n_rows, dtype=np.float32)
         self._done = mapper.n_voxels
         self._stride = max(1, AT_ONCE // mapper.n_rows)
         self._plane: tuple[int, int] | None = None
@@ -76,7 +76,7 @@ class LiveMap:
 
     def step(self) -> bool:
         """Compute a further piece; return whether the map is finished."""
-        if self._direction is not None and not self.finished:
+        if not self.finished:
             self._fill_piece()
             if self.finished:
                 self.layer.refresh()
@@ -84,7 +84,7 @@ class LiveMap:
 
     def finish(self) -> None:
         """Compute all that is left."""
-        if self._direction is None or self.finished:
+        if self.finished:
             return
         while not self.finished:
             self._fill_piece()
@@ -110,7 +110,7 @@ class LiveMap:
         self.layer.refresh(thumbnail=False, highlight=False, extent=False)
 
     def _on_dims(self) -> None:
-        if self._direction is None or self.finished:
+        if self.finished:
             return
         if self._shown_plane() is None:
             self.finish()

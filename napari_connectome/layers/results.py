@@ -59,7 +59,7 @@ def show(viewer: ViewerModel, layer: Layer, role: str, owner: str = "", *, guard
 
 
 def _print_of(layer: Layer) -> int:
-    return zlib.crc32(np.ascontiguousarray(layer.data))
+    return zlib.crc32(np.ascontiguousarray(layer.data).tobytes())
 
 
 def add(viewer: ViewerModel, layer: Layer) -> Layer:

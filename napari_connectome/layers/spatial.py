@@ -75,8 +75,8 @@ def grid_of(layer: Layer) -> Grid:
     Ours where the layer still has it; otherwise read from the layer's own scale, translate and affine, taking the last
     three axes as z, y, x in mm.
     """
-    shape = tuple(layer.data.shape[-3:])
-    if layer.ndim < 3 or len(shape) < 3:
+    shape = tuple(layer.data.shape[: layer.ndim][-3:])  # without the colours of an RGB image
+    if layer.ndim < 3:
         raise InputError(f"{layer.name} is a {layer.ndim}-D layer: a layer with at least z, y and x is needed.")
     known = info(layer).get("grid")
     if isinstance(known, Grid) and known.shape == shape and _untouched(layer, known):
@@ -111,13 +111,15 @@ def to_mm(grid: Grid, world: npt.ArrayLike) -> Array:
 
 
 def is_run(layer: Layer) -> bool:
-    """Whether the layer can be read as a run: an image of t, z, y, x."""
-    return isinstance(layer, Image) and not layer.rgb and not layer.multiscale and layer.data.ndim == 4
+    """Whether the layer can be read as a run: an image of t, z, y, x, and not one known to be something else."""
+    plain = isinstance(layer, Image) and not layer.rgb and not layer.multiscale and layer.data.ndim == 4
+    return plain and info(layer).get("role", "run") == "run"
 
 
 def is_volume(layer: Layer) -> bool:
     """Whether the layer can be read as one volume: an image or labels of z, y, x."""
-    return isinstance(layer, (Image, Labels)) and not getattr(layer, "rgb", False) and not layer.multiscale and layer.data.ndim == 3
+    plain = isinstance(layer, Image | Labels) and not getattr(layer, "rgb", False) and not layer.multiscale
+    return bool(plain and layer.data.ndim == 3)
 
 
 def run_of(layer: Layer, **more: Any) -> Run:

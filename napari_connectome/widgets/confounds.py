@@ -12,7 +12,17 @@ import numpy.typing as npt
 import pandas as pd
 from napari.layers import Layer
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_connectome.core.errors import InputError
 from napari_connectome.io.confounds import PRESETS, censor_by, choose_columns, find_confounds, numeric_columns, read_confounds
@@ -121,7 +131,7 @@ class ConfoundsPanel(QWidget):
     def _keep(self, table: pd.DataFrame) -> npt.NDArray[np.bool_] | None:
         by = self.censoring.currentData()
         if by == NOTHING:
-            return None
+            return censor_by(table)  # volumes before the steady state are never kept
         if by == DISPLACEMENT:
             return censor_by(table, self.limit.number)
         return censor_by(table, math.inf, columns=by)
@@ -173,7 +183,9 @@ class ConfoundsPanel(QWidget):
 
     def _ask_file(self) -> None:
         start = str(self._path.parent) if self._path is not None else ""
-        path, _ = QFileDialog.getOpenFileName(self, "Confounds of this run", start, "Tables (*.tsv *.csv *.txt *.par);;All files (*)")
+        path, _ = QFileDialog.getOpenFileName(
+            self, "Confounds of this run", start, "Tables (*.tsv *.csv *.txt *.par);;All files (*)"
+        )
         if path:
             self.open_file(path)
 
@@ -213,10 +225,11 @@ class ConfoundsPanel(QWidget):
 
     def _possible(self, choices: tuple[str, ...]) -> str:
         """The first of the choices that the table has the columns for."""
-        for choice in choices if self._table is not None else ():
-            with suppress(InputError):
-                choose_columns(self._table, choice)
-                return choice
+        if self._table is not None:
+            for choice in choices:
+                with suppress(InputError):
+                    choose_columns(self._table, choice)
+                    return choice
         return "none"
 
     def _list_columns(self) -> None:

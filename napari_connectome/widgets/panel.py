@@ -68,7 +68,8 @@ class Panel(QWidget):
         _run_all(self._undo)
 
     def changeEvent(self, event: Any) -> None:  # noqa: N802
-        """Notice being taken out of a dock. (Not in ``event``: Qt calls that while Python takes the widget apart.)"""
+        """Notice being taken out of a dock."""
+        # Not in event(): Qt calls that while Python takes the widget apart.
         if event.type() == QEvent.Type.ParentChange:
             if self.parent() is not None:
                 self._docked = True

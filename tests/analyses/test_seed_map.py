@@ -43,7 +43,9 @@ def test_r_is_nilearn_s(fwhm):
     run = _run()
     mask = _mask(run)
     image = nib.Nifti1Image(run.data.T.astype("f8"), AFFINE)
-    theirs = _nilearn_r(image, nib.Nifti1Image(mask.data.T.astype("u1"), AFFINE), run.confounds.to_numpy(), (0, -10, 6), 2.0, fwhm or None)
+    theirs = _nilearn_r(
+        image, nib.Nifti1Image(mask.data.T.astype("u1"), AFFINE), run.confounds.to_numpy(), (0, -10, 6), 2.0, fwhm or None
+    )
     ours = seed_map(run, (0, -10, 6), PARAMS.replace(fwhm=fwhm), mask)
     np.testing.assert_allclose(ours.data[0], theirs, atol=2e-6)
     assert ours.data.dtype == np.float32
@@ -148,7 +150,9 @@ def test_parts_of_a_map_are_the_map():
     whole = mapper.map((0, -10, 6)).data
     direction, some = mapper.direction(), np.array([3, 100, 7])
     np.testing.assert_allclose(mapper.values(direction, slice(10, 50)), mapper.values(direction)[10:50], atol=1e-6)
-    np.testing.assert_allclose(mapper.values(direction, block=mapper.columns_of(some)), mapper.values(direction, some), atol=1e-6)
+    np.testing.assert_allclose(
+        mapper.values(direction, block=mapper.columns_of(some)), mapper.values(direction, some), atol=1e-6
+    )
     np.testing.assert_allclose(mapper.fill(mapper.values(direction)), whole)
 
 

@@ -46,7 +46,9 @@ class Hand:
         over = QPointF(self.canvas.mapToGlobal(place.toPoint()))
         left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
         which = none if kind == "MouseMove" else left
-        event = QMouseEvent(getattr(QEvent.Type, kind), place, over, which, left if held else none, Qt.KeyboardModifier.NoModifier)
+        event = QMouseEvent(
+            getattr(QEvent.Type, kind), place, over, which, left if held else none, Qt.KeyboardModifier.NoModifier
+        )
         QApplication.sendEvent(self.canvas, event)
         QApplication.processEvents()
 

@@ -31,13 +31,13 @@ def opened(make_napari_viewer, small_run, add_run, until):
 def _prepare(widget, until):
     widget.prepare()
     until(lambda: not widget.work.busy)
-    assert widget.shown is not None, widget.message.text()
-    return widget.shown.layer
+    assert widget.live.shown is not None, widget.message.text()
+    return widget.live.shown.layer
 
 
 def _settled(widget, until):
     until(lambda: not widget._again.isActive() and not widget.work.busy)
-    widget.finish()
+    widget.live.finish()
 
 
 def _expected(small_run, seed, run=None, **params):
@@ -54,19 +54,19 @@ def test_dragging_a_seed_with_the_mouse_moves_the_map(opened, small_run, hand, u
     viewer, _, widget = opened()
     layer = _prepare(widget, until)
     grid, front, back = small_run.run.grid, small_run.places["front"], small_run.places["back"]
-    widget.seeds.set(0, mm=front)
+    widget.live.seeds.set(0, mm=front)
     _settled(widget, until)
     np.testing.assert_allclose(layer.data, _expected(small_run, front), atol=1e-6)
     _go_to(viewer, grid, front)
-    points = widget.seeds.layer
+    points = widget.live.seeds.layer
     viewer.layers.selection.active, points.mode = points, "select"
     path = np.linspace(to_world(grid, front), to_world(grid, back), 25)
     seen = []
     points.events.set_data.connect(lambda: seen.append(layer.data.copy()))
     hand(viewer).drag(path)
-    until(lambda: widget.shown.live.finished)
-    widget.finish()
-    end = widget.seeds.mm[0]
+    until(lambda: widget.live.shown.live.finished)
+    widget.live.finish()
+    end = widget.live.seeds.mm[0]
     assert np.linalg.norm(end - back) < 3
     np.testing.assert_allclose(layer.data, _expected(small_run, end), atol=1e-6)
     assert len({m.tobytes() for m in seen}) > 8, "the map stood still while the seed was dragged"
@@ -86,9 +86,9 @@ def test_the_first_press_gives_a_mask_a_seed_and_a_dressed_map(opened, small_run
     assert not layer.data[~mask.data.astype(bool)].any()
     about = info(layer)["provenance"]
     assert about["run"] == "run"
-    assert about["seeds"][0]["name"] == widget.seeds.table["name"][0]
+    assert about["seeds"][0]["name"] == widget.live.seeds.table["name"][0]
     assert SeedMap.from_dict(about["parameters"]) == widget.parameters()
-    assert len(widget.plot.names) == 1
+    assert len(widget.live.plot.names) == 1
     np.testing.assert_array_equal(run_layer.data, before[0])
     assert info(run_layer) == before[1]
 
@@ -97,13 +97,13 @@ def test_options_prepare_again_by_themselves_and_keep_the_seed(opened, small_run
     _, _, widget = opened()
     layer = _prepare(widget, until)
     front = small_run.places["front"]
-    widget.seeds.set(0, mm=front)
-    widget.threshold.setValue(0.55)
+    widget.live.seeds.set(0, mm=front)
+    widget.live.threshold.setValue(0.55)
     widget.cleaning.value = Cleaning(low_pass=0.1)
     _settled(widget, until)
-    assert widget.shown.layer is layer
+    assert widget.live.shown.layer is layer
     np.testing.assert_allclose(layer.data, _expected(small_run, front, cleaning=Cleaning(low_pass=0.1)), atol=1e-6)
-    assert widget.shown.threshold == 0.55
+    assert widget.live.shown.threshold == 0.55
     widget.form.value = widget.form.value.replace(fwhm=0.0)
     _settled(widget, until)
     np.testing.assert_allclose(layer.data, _expected(small_run, front, cleaning=Cleaning(low_pass=0.1), fwhm=0.0), atol=1e-6)
@@ -113,12 +113,12 @@ def test_the_statistic_changes_at_once(opened, small_run, until):
     _, _, widget = opened()
     layer = _prepare(widget, until)
     front = small_run.places["front"]
-    widget.seeds.set(0, mm=front)
+    widget.live.seeds.set(0, mm=front)
     widget.form.value = widget.form.value.replace(statistic="z_score")
     assert not widget.work.busy
-    widget.finish()
+    widget.live.finish()
     np.testing.assert_allclose(layer.data, _expected(small_run, front, statistic="z_score"), rtol=1e-4, atol=1e-4)
-    assert layer.contrast_limits[1] == -layer.contrast_limits[0] == widget.shown.limit
+    assert layer.contrast_limits[1] == -layer.contrast_limits[0] == widget.live.shown.limit
     assert layer.name == "z score"
 
 
@@ -126,18 +126,18 @@ def test_radius_seed_and_threshold_follow(opened, small_run, until):
     _, _, widget = opened()
     layer = _prepare(widget, until)
     front, left = small_run.places["front"], small_run.places["left"]
-    widget.seeds.set(0, mm=front)
-    widget.seeds.add("left one", left, 5.0)
+    widget.live.seeds.set(0, mm=front)
+    widget.live.seeds.add("left one", left, 5.0)
     _settled(widget, until)
-    widget.seed_choice.setCurrentIndex(1)
-    widget.seed_choice.activated.emit(1)
+    widget.live.seed_choice.setCurrentIndex(1)
+    widget.live.seed_choice.activated.emit(1)
     _settled(widget, until)
     np.testing.assert_allclose(layer.data, _expected(small_run, left, radius=5.0), atol=1e-6)
-    assert widget.plot.names == ("left one",)
-    widget.radius.setValue(12.0)
+    assert widget.live.plot.names == ("left one",)
+    widget.live.radius.setValue(12.0)
     _settled(widget, until)
     np.testing.assert_allclose(layer.data, _expected(small_run, left, radius=12.0), atol=1e-6)
-    widget.threshold.setValue(0.5)
+    widget.live.threshold.setValue(0.5)
     shades = layer.colormap.map((np.array([-0.9, -0.49, 0.0, 0.49, 0.51]) + 1) / 2)[:, 3]
     assert list(shades > 0) == [True, False, False, False, True]
 
@@ -149,7 +149,7 @@ def test_confounds_and_censoring_reach_the_numbers(opened, small_run, until):
     _, _, widget = opened(confounds=table)
     layer = _prepare(widget, until)
     front = small_run.places["front"]
-    widget.seeds.set(0, mm=front)
+    widget.live.seeds.set(0, mm=front)
     motion = small_run.run.replace(confounds=small_run.confounds)
     _settled(widget, until)
     assert widget.confounds.preset.currentData() == "motion 6"
@@ -173,7 +173,7 @@ def test_a_mask_of_the_user_s_is_taken_and_never_written(opened, small_run, unti
     layer = _prepare(widget, until)
     assert not layer.data[inside == 0].any()
     np.testing.assert_array_equal(mine.data, inside)
-    expected = seed_map(small_run.run, widget.seeds.mm[:1], SeedMap(), Volume(inside > 0, small_run.run.grid)).data[0]
+    expected = seed_map(small_run.run, widget.live.seeds.mm[:1], SeedMap(), Volume(inside > 0, small_run.run.grid)).data[0]
     np.testing.assert_allclose(layer.data, expected, atol=1e-6)
 
 
@@ -193,26 +193,26 @@ def test_frames_are_marked_and_clicked(opened, until):
     viewer, _, widget = opened()
     _prepare(widget, until)
     viewer.dims.set_current_step(0, 30)
-    assert widget.plot._line.value() == pytest.approx(60.0)
-    widget.plot.frame_chosen.emit(12)
+    assert widget.live.plot._line.value() == pytest.approx(60.0)
+    widget.live.plot.frame_chosen.emit(12)
     assert viewer.dims.current_step[0] == 12
 
 
 def test_keeping_a_map_and_writing_the_series(opened, small_run, until, tmp_path):
     viewer, _, widget = opened()
     layer = _prepare(widget, until)
-    widget.seeds.set(0, mm=small_run.places["front"])
-    widget.pin.click()
+    widget.live.seeds.set(0, mm=small_run.places["front"])
+    widget.live.pin.click()
     kept = viewer.layers[-1] if viewer.layers[-1] is not layer else viewer.layers[-2]
     kept = next(x for x in viewer.layers if info(x).get("role") == "pinned map")
     before = kept.data.copy()
-    widget.seeds.set(0, mm=small_run.places["left"])
+    widget.live.seeds.set(0, mm=small_run.places["left"])
     _settled(widget, until)
     np.testing.assert_array_equal(kept.data, before)
     assert not np.allclose(layer.data, before)
-    widget.write_series(tmp_path / "seed.tsv")
+    widget.live.write_series(tmp_path / "seed.tsv")
     table = pd.read_csv(tmp_path / "seed.tsv", sep="\t")
-    assert list(table.columns) == ["time", widget.seeds.table["name"][0]]
+    assert list(table.columns) == ["time", widget.live.seeds.table["name"][0]]
     assert len(table) == 90
     assert table["time"].iloc[-1] == 178
 
@@ -222,17 +222,17 @@ def test_a_plane_first_then_the_brain(opened, small_run, until, monkeypatch):
     viewer, _, widget = opened()
     monkeypatch.setattr(live, "AT_ONCE", 3000)
     layer = _prepare(widget, until)
-    until(lambda: widget.shown.live.finished)
+    until(lambda: widget.live.shown.live.finished)
     front = small_run.places["front"]
     _go_to(viewer, small_run.run.grid, front)
-    widget.seeds.set(0, mm=front)
-    widget._follow_soon.stop()
-    widget._follow()
+    widget.live.seeds.set(0, mm=front)
+    widget.live._follow_soon.stop()
+    widget.live._follow()
     expected = _expected(small_run, front)
     z = viewer.dims.current_step[1]
-    assert not widget.shown.live.finished
+    assert not widget.live.shown.live.finished
     np.testing.assert_allclose(layer.data[z], expected[z], atol=1e-6)
-    until(lambda: widget.shown.live.finished)
+    until(lambda: widget.live.shown.live.finished)
     np.testing.assert_allclose(layer.data, expected, atol=1e-6)
 
 
@@ -244,11 +244,11 @@ def test_a_seed_in_air_is_said_and_the_map_stays(opened, small_run, until):
     layer = _prepare(widget, until)
     _settled(widget, until)
     before = layer.data.copy()
-    widget.seeds.set(0, mm=(500.0, 0.0, 0.0))
+    widget.live.seeds.set(0, mm=(500.0, 0.0, 0.0))
     _settled(widget, until)
     assert "no voxel in the brain mask" in widget.message.text()
     np.testing.assert_array_equal(layer.data, before)
-    widget.seeds.set(0, mm=small_run.places["front"])
+    widget.live.seeds.set(0, mm=small_run.places["front"])
     _settled(widget, until)
     assert "voxels" in widget.message.text()
 
@@ -279,7 +279,7 @@ def test_a_table_too_long_is_said_and_can_be_cut(opened, small_run, until, tmp_p
     assert len(viewer.layers) == 1
     widget.confounds.cut_button.click()
     layer = _prepare(widget, until)
-    widget.seeds.set(0, mm=small_run.places["front"])
+    widget.live.seeds.set(0, mm=small_run.places["front"])
     _settled(widget, until)
     motion = small_run.run.replace(confounds=small_run.confounds)
     np.testing.assert_allclose(layer.data, _expected(small_run, small_run.places["front"], motion), atol=1e-6)
@@ -295,7 +295,7 @@ def test_an_unknown_tr_is_asked_for(opened, small_run, until):
     widget.repetition.use.click()
     assert not widget.repetition.isVisibleTo(widget)
     _prepare(widget, until)
-    assert widget.shown.mapper.tr == 1.5
+    assert widget.live.shown.mapper.tr == 1.5
     assert run_layer.scale[0] == 1.5
 
 
@@ -312,13 +312,13 @@ def test_the_map_s_and_the_seeds_layer_may_go(opened, small_run, until):
     layer = _prepare(widget, until)
     viewer.layers.remove(layer)
     assert "removed" in widget.message.text()
-    widget.seeds.set(0, mm=small_run.places["front"])
+    widget.live.seeds.set(0, mm=small_run.places["front"])
     layer = _prepare(widget, until)
-    viewer.layers.remove(widget.seeds.layer)
-    assert widget.seeds is None
+    viewer.layers.remove(widget.live.seeds.layer)
+    assert widget.live.seeds is None
     _prepare(widget, until)
-    assert widget.seeds is not None
-    assert len(widget.seeds) == 1
+    assert widget.live.seeds is not None
+    assert len(widget.live.seeds) == 1
 
 
 def test_closing_while_preparing_leaves_nothing(opened, until):
@@ -349,7 +349,7 @@ def test_seeds_of_the_other_widget_are_followed(opened, small_run, until):
     viewer, _, widget = opened()
     seeds = SeedPoints.create(viewer, small_run.run.grid, pd.DataFrame({"name": ["f"], "x": [0.0], "y": [21.0], "z": [3.0]}))
     layer = _prepare(widget, until)
-    assert widget.seeds.layer is seeds.layer
+    assert widget.live.seeds.layer is seeds.layer
     np.testing.assert_allclose(layer.data, _expected(small_run, small_run.places["front"]), atol=1e-6)
     seeds.set(0, mm=small_run.places["left"])
     _settled(widget, until)
