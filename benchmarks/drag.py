@@ -97,11 +97,11 @@ def _prepared(viewer: Any, path: Path) -> Any:
     viewer.open(path, plugin="napari-connectome")
     _, widget = viewer.window.add_plugin_dock_widget("napari-connectome", "Correlation map")
     widget.prepare()
-    if not let_work(lambda: widget.shown is not None and widget.shown.live.finished, PATIENCE):
+    if not let_work(lambda: widget.live.shown is not None and widget.live.shown.live.finished, PATIENCE):
         raise SystemExit(f"the run could not be prepared: {widget.message.text() or 'it took too long'}")
-    viewer.layers.selection.active = widget.seeds.layer
-    widget.seeds.layer.mode = "select"
-    widget.seeds.current = 0
+    viewer.layers.selection.active = widget.live.seeds.layer
+    widget.live.seeds.layer.mode = "select"
+    widget.live.seeds.current = 0
     return widget
 
 
@@ -115,12 +115,12 @@ def _circle() -> np.ndarray[Any, Any]:
 def _drag(viewer: Any, widget: Any) -> list[float]:
     from napari_connectome.layers.spatial import to_world
 
-    places = [to_world(widget.seeds.grid, mm) for mm in _circle()]
-    widget.seeds.set(0, mm=_circle()[0])
+    places = [to_world(widget.live.seeds.grid, mm) for mm in _circle()]
+    widget.live.seeds.set(0, mm=_circle()[0])
     viewer.dims.set_point(range(viewer.dims.ndim - 3, viewer.dims.ndim), places[0])
     viewer.reset_view()
     let_work(lambda: False, 1.0)
-    mouse, screen = Mouse(viewer), Screen(viewer, widget.shown.layer)
+    mouse, screen = Mouse(viewer), Screen(viewer, widget.live.shown.layer)
     mouse.press(places[0])
     seconds = []
     for place in places[1:]:
@@ -131,7 +131,7 @@ def _drag(viewer: Any, widget: Any) -> list[float]:
             raise SystemExit(f"move {len(seconds) + 1} of {STEPS} of the drag never reached the screen")
         seconds.append(time.perf_counter() - start)
     mouse.release(places[-1])
-    if not let_work(lambda: widget.shown.live.finished, 5.0):
+    if not let_work(lambda: widget.live.shown.live.finished, 5.0):
         raise SystemExit("the map was not finished after the drag")
     screen.close()
     return seconds
@@ -140,8 +140,8 @@ def _drag(viewer: Any, widget: Any) -> list[float]:
 def _difference_from_fresh(widget: Any) -> float:
     """Between the layer and a map made now, at the place where the mouse let go."""
     mm = _circle()[-1]
-    if np.abs(widget.seeds.mm[0] - mm).max() > 1.0:
-        raise SystemExit(f"the seed is at {widget.seeds.mm[0]} and not where the mouse left it, {mm}")
-    mapper, layer = widget.shown.mapper, widget.shown.layer.data.copy()
-    fresh = mapper.map(widget.seeds.mm[0]).data
+    if np.abs(widget.live.seeds.mm[0] - mm).max() > 1.0:
+        raise SystemExit(f"the seed is at {widget.live.seeds.mm[0]} and not where the mouse left it, {mm}")
+    mapper, layer = widget.live.shown.mapper, widget.live.shown.layer.data.copy()
+    fresh = mapper.map(widget.live.seeds.mm[0]).data
     return float(np.abs(layer - fresh).max()) if fresh.any() else float("nan")

@@ -45,9 +45,9 @@ def open_sample() -> tuple[Any, Any]:
     viewer.open_sample(PLUGIN, "resting_state")
     _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, "Correlation map")
     widget.prepare()
-    if not let_work(lambda: widget.shown is not None and widget.shown.live.finished, PATIENCE):
+    if not let_work(lambda: widget.live.shown is not None and widget.live.shown.live.finished, PATIENCE):
         sys.exit(f"the run could not be prepared: {widget.message.text() or 'it took too long'}")
-    seeds = widget.seeds
+    seeds = widget.live.seeds
     dims = viewer.dims
     dims.set_point(range(dims.ndim - 3, dims.ndim), PATH[0][::-1])
     viewer.layers.selection.active = seeds.layer
@@ -63,7 +63,7 @@ def drag_and_write(viewer: Any, widget: Any, folder: Path) -> list[Path]:
     from napari_connectome.layers.spatial import to_world, volume_of
 
     folder.mkdir(parents=True, exist_ok=True)
-    places = [to_world(widget.seeds.grid, mm) for mm in along(PATH, steps=40)]
+    places = [to_world(widget.live.seeds.grid, mm) for mm in along(PATH, steps=40)]
     pictures = [folder / f"{i}-{when}.png" for i, when in enumerate(("before", "during", "after"), start=1)]
     picture(viewer, pictures[0])
     mouse, half = Mouse(viewer), len(places) // 2
@@ -74,11 +74,11 @@ def drag_and_write(viewer: Any, widget: Any, folder: Path) -> list[Path]:
         if i == half:
             picture(viewer, pictures[1])
     mouse.release(places[-1])
-    if not let_work(lambda: widget.shown.live.finished and np.allclose(widget.seeds.mm[0], PATH[-1], atol=2.0), 10.0):
-        sys.exit(f"the seed is at {widget.seeds.mm[0]} and not where the mouse left it, {PATH[-1]}")
+    if not let_work(lambda: widget.live.shown.live.finished and np.allclose(widget.live.seeds.mm[0], PATH[-1], atol=2.0), 10.0):
+        sys.exit(f"the seed is at {widget.live.seeds.mm[0]} and not where the mouse left it, {PATH[-1]}")
     picture(viewer, pictures[2])
-    nc.save(volume_of(widget.shown.layer), folder / "correlation_map.nii.gz")
-    widget.write_series(str(folder / "seed_series.tsv"))
+    nc.save(volume_of(widget.live.shown.layer), folder / "correlation_map.nii.gz")
+    widget.live.write_series(str(folder / "seed_series.tsv"))
     return [*pictures, folder / "correlation_map.nii.gz", folder / "seed_series.tsv"]
 
 

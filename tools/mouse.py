@@ -38,6 +38,12 @@ class Mouse:
         """Let go."""
         self._send(QEvent.Type.MouseButtonRelease, world, held=False)
 
+    def click(self, world: Sequence[float]) -> None:
+        """Press and let go at a place."""
+        self.press(world)
+        self.release(world)
+        QApplication.processEvents()
+
     def drag(self, places: Iterable[Sequence[float]], seconds: float = 1 / 60) -> None:
         """Press at the first place, pass over the others at the pace of a mouse, let go at the last."""
         first, *others = places

@@ -13,55 +13,10 @@ from napari_connectome.layers.spatial import layer_kwargs
 
 @pytest.fixture
 def hand(make_napari_viewer):
-    """Real mouse events on the canvas of a viewer, at places of its world."""
+    """Make a hand on the mouse of a viewer."""
+    from tools.mouse import Mouse
 
-    def on(viewer):
-        return Hand(viewer)
-
-    return on
-
-
-class Hand:
-    def __init__(self, viewer):
-        self.viewer = viewer
-        self.canvas = viewer.window._qt_viewer.canvas.native
-
-    def at(self, world):
-        """Where a place (z, y, x) is on the canvas, in pixels."""
-        from qtpy.QtCore import QPointF
-
-        camera = self.viewer.scene.camera
-        shown = [axis - self.viewer.dims.ndim + 3 for axis in self.viewer.dims.displayed]
-        place = np.asarray(world, dtype=float)[shown] - np.asarray(camera.center)[-2:]
-        sign = [1 if o in ("down", "right") else -1 for o in camera.orientation2d]
-        y, x = place * sign * camera.zoom / self.canvas.devicePixelRatioF()
-        return QPointF(self.canvas.width() / 2 + x, self.canvas.height() / 2 + y)
-
-    def send(self, kind, world, held=True):
-        from qtpy.QtCore import QEvent, QPointF, Qt
-        from qtpy.QtGui import QMouseEvent
-        from qtpy.QtWidgets import QApplication
-
-        place = self.at(world)
-        over = QPointF(self.canvas.mapToGlobal(place.toPoint()))
-        left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
-        which = none if kind == "MouseMove" else left
-        event = QMouseEvent(
-            getattr(QEvent.Type, kind), place, over, which, left if held else none, Qt.KeyboardModifier.NoModifier
-        )
-        QApplication.sendEvent(self.canvas, event)
-        QApplication.processEvents()
-
-    def drag(self, places):
-        """Press at the first place, move over the others, let go at the last."""
-        self.send("MouseMove", places[0], held=False)
-        self.send("MouseButtonPress", places[0])
-        for place in places[1:]:
-            self.send("MouseMove", place)
-        self.send("MouseButtonRelease", places[-1], held=False)
-
-    def click(self, place):
-        self.drag([place])
+    return Mouse
 
 
 @pytest.fixture

@@ -131,15 +131,9 @@ def test_a_click_adds_and_a_drag_moves_what_is_under_the_mouse(opened, small_run
     widget.seeds.layer.events.set_data.connect(lambda: rows.append(tuple(shown(widget)[0][1:4])))
     widget.spheres.layer.events.set_data.connect(lambda: drawn.append(np.flatnonzero(labels == 1).tobytes()))
     path = np.linspace(places[0], [z, 9.0, -9.0], 30)
-    for step, place in enumerate(path):
-        if step == 0:
-            hand(viewer).send("MouseMove", place, held=False)
-            hand(viewer).send("MouseButtonPress", place)
-        hand(viewer).send("MouseMove", place)
-        QTest.qWait(8)
+    hand(viewer).drag(path)
     assert len(set(rows)) > 5, "the table stood still while the seed was dragged"
     assert len(set(drawn)) > 3, "the sphere stood still while the seed was dragged"
-    hand(viewer).send("MouseButtonRelease", path[-1], held=False)
     np.testing.assert_allclose(widget.seeds.mm[0], to_mm(grid, path[-1]), atol=1)
     np.testing.assert_array_equal(labels == 1, grid.sphere(widget.seeds.mm[0], 8) & ~grid.sphere(widget.seeds.mm[1], 8))
     assert widget.seeds.current == 0
