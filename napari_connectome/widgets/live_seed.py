@@ -25,6 +25,8 @@ from napari_connectome.widgets.series_plot import SeriesPlot
 
 AT_REST = 30
 """Milliseconds a seed must stay where it is before the planes that are not on the screen are computed."""
+TOLD = 60
+"""Milliseconds after which the series follows a seed: the eye is on the map, and each repaint of the dock delays it."""
 FIRST_SEED = "PCC"
 GONE = "The map's layer was removed: press Prepare to show it again."
 
@@ -57,6 +59,7 @@ class LiveSeed(QWidget):
         self._build()
         self._follow_soon = panel.timer(0, self._follow)
         self._rest = panel.timer(AT_REST, self._step)
+        self._tell_soon = panel.timer(TOLD, self._tell)
         panel.follow(self.viewer.dims.events.current_step, self._on_dims)
         panel.follow(self.viewer.layers.events.removed, self._on_layer_removed)
         panel.at_end(self.seeds_choice.close_choice)
@@ -143,6 +146,8 @@ class LiveSeed(QWidget):
             self._follow()
         if self.shown is not None:
             self.shown.finish()
+            self._tell_soon.stop()
+            self._tell()
 
     def _have_seed(self, mapper: SeedMapper) -> None:
         """Give the user something to drag: the posterior cingulate, or the middle of a brain that is not in MNI space."""
@@ -171,16 +176,23 @@ class LiveSeed(QWidget):
         seed = self.seeds.table.iloc[self.seeds.current]
         trouble = self.shown.move(seed["name"], seed[["x", "y", "z"]].to_numpy(dtype=float), float(seed["radius"]))
         if trouble:
+            self._tell_soon.stop()
             self.said.emit(trouble)
             return
-        self.said.emit(_account(self.shown.mapper))
-        self._show_series(self.shown)
+        if not self._tell_soon.isActive():
+            self._tell_soon.start()
         self._rest.start(AT_REST)
 
     def _step(self) -> None:
         """Compute a piece of what is not on the screen; come back until all is done."""
         if self.shown is not None and not self.shown.step():
             self._rest.start(0)
+
+    def _tell(self) -> None:
+        """Bring series and sentence up to date."""
+        if self.shown is not None and self.shown.seed:
+            self.said.emit(_account(self.shown.mapper))
+            self._show_series(self.shown)
 
     def _show_series(self, shown: CorrelationLayers) -> None:
         series = shown.mapper.series()
@@ -217,8 +229,9 @@ class LiveSeed(QWidget):
             self.seeds = None
 
     def _on_moved(self, index: int, mm: Any) -> None:
+        # At once, so that napari draws the moved point and its map in one go: drawing is what takes the time.
         if self.seeds is not None and index == self.seeds.current:
-            self._follow_soon.start()
+            self._follow()
 
     def _on_seeds_changed(self, *_: Any) -> None:
         self._list_seeds()
