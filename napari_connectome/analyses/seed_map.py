@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from napari_connectome.analyses.brain_mask import brain_mask
 from napari_connectome.core.cleaning import Cleaning, cleaning_matrix
-from napari_connectome.core.errors import InputError, Progress, silent
+from napari_connectome.core.errors import InputError, Progress, part, silent
 from napari_connectome.core.params import Params, param
 from napari_connectome.core.reduction import reduce_run, reduce_time
 from napari_connectome.core.values import Maps, Regions, Run, Volume
@@ -80,9 +81,7 @@ class SeedMapper:
         self._matrix = matrix
         time = reduce_time(matrix)
         if mask is None:
-            from napari_connectome.analyses.brain_mask import brain_mask
-
-            mask = brain_mask(run, "auto")
+            mask = brain_mask(run, "auto", progress=part(progress, 0.0, 0.1))
         run.grid.require(mask.grid, run.name, f"the mask {mask.name}" if mask.name != "volume" else "the mask")
         inside = np.asarray(mask.data, dtype=bool)
         if not inside.any():
@@ -92,7 +91,7 @@ class SeedMapper:
         self.tr = run.tr
         self.run_name = run.name
         self.dof = max(1.0, time.effective - 2)
-        self._reduced, rows = reduce_run(run.data, run.grid, inside, time, params.fwhm, progress)
+        self._reduced, rows = reduce_run(run.data, run.grid, inside, time, params.fwhm, part(progress, 0.1, 1.0))
         self._basis = time.basis[:, :rows]
         kept = len(matrix)
         self.volumes = np.arange(run.n_volumes) if run.keep is None else np.flatnonzero(run.keep)

@@ -23,3 +23,8 @@ Progress = Callable[[float, str], None]
 
 def silent(fraction: float, doing: str) -> None:
     """The progress callback that shows nothing."""
+
+
+def part(progress: Progress, start: float, stop: float) -> Progress:
+    """Progress for a step that takes a run from `start` to `stop` of the whole."""
+    return lambda fraction, doing: progress(start + (stop - start) * fraction, doing)

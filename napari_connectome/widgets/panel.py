@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDockWidget, QFrame, QHBoxLayout, QLabel, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
 
 class Panel(QWidget):
@@ -31,6 +31,7 @@ class Panel(QWidget):
         super().__init__()
         self.viewer = viewer
         self._docked = False
+        self._placed = False
         self._undo: list[Callable[[], Any]] = []
         self.destroyed.connect(partial(_run_all, self._undo))
         inside = QWidget()
@@ -77,6 +78,13 @@ class Panel(QWidget):
                 self.release()
         super().changeEvent(event)
 
+    def showEvent(self, event: Any) -> None:  # noqa: N802
+        """Share one place with the other panels of this plugin: side by side each would be too low to use."""
+        super().showEvent(event)
+        if not self._placed:
+            self._placed = True
+            _share_place(self)
+
     def closeEvent(self, event: Any) -> None:  # noqa: N802
         """Let go of the viewer."""
         self.release()
@@ -93,6 +101,17 @@ def row(title: str, *widgets: QWidget) -> QHBoxLayout:
     for i, widget in enumerate(widgets):
         line.addWidget(widget, 1 if i == 0 else 0)
     return line
+
+
+def _share_place(panel: Panel) -> None:
+    dock, window = panel.parent(), panel.window()
+    if not isinstance(dock, QDockWidget) or not isinstance(window, QMainWindow):
+        return
+    others = [d for d in window.findChildren(QDockWidget) if d is not dock and isinstance(d.widget(), Panel)]
+    beside = [d for d in others if window.dockWidgetArea(d) == window.dockWidgetArea(dock) and not d.isFloating()]
+    if beside and not dock.isFloating():
+        window.tabifyDockWidget(beside[-1], dock)
+        dock.raise_()
 
 
 def _run_all(calls: list[Callable[[], Any]], *_: Any) -> None:
