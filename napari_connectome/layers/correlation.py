@@ -24,11 +24,16 @@ OWNER = "correlation map"
 TITLES = {"r": "correlation (r)", "fisher_z": "Fisher z", "z_score": "z score"}
 
 
+START = 3.0
+"""z score of the threshold a map starts with: what is shown then is rarely noise, however long the run."""
+
+
 def scale_of(statistic: str, dof: float) -> tuple[float, float]:
-    """Where the colours of a statistic end, and the threshold it starts with: |r| = 0.3, or z = 3."""
+    """Where the colours of a statistic end, and the threshold it starts with (a z score of 3 in its own unit)."""
+    fisher = min(START / np.sqrt(dof), 0.7)
     if statistic == "z_score":
-        return float(np.ceil(np.arctanh(0.9) * np.sqrt(dof))), 3.0
-    return (1.5, 0.3) if statistic == "fisher_z" else (1.0, 0.3)
+        return float(np.ceil(np.arctanh(0.9) * np.sqrt(dof))), float(fisher * np.sqrt(dof))
+    return (1.5, round(float(fisher), 2)) if statistic == "fisher_z" else (1.0, round(float(np.tanh(fisher)), 2))
 
 
 class CorrelationLayers:
@@ -46,6 +51,7 @@ class CorrelationLayers:
         self.viewer = viewer
         self.mapper = mapper
         self.seed: dict[str, Any] = {}
+        self._mask_seen = False
         statistic = mapper.params.statistic
         self.limit, start = scale_of(statistic, mapper.dof)
         self._threshold = start if threshold is None else threshold
@@ -56,11 +62,14 @@ class CorrelationLayers:
             style_map(self.layer, self.limit, self._threshold)
         self.live = LiveMap(viewer, mapper, self.layer)
         self.layer.events.contrast_limits.connect(self._recolour)
+        viewer.dims.events.ndisplay.connect(self._on_ndisplay)
+        self._on_ndisplay()
         self._recolour()
 
     def close(self) -> None:
         """Stop following the viewer; the layers stay with the user."""
         self.live.close()
+        self.viewer.dims.events.ndisplay.disconnect(self._on_ndisplay)
         self.layer.events.contrast_limits.disconnect(self._recolour)
 
     @property
@@ -140,6 +149,14 @@ class CorrelationLayers:
     def _recolour(self) -> None:
         """Keep the limits symmetric and the colours on their values, whoever changes the limits."""
         set_threshold(self.layer, max(map(abs, self.layer.contrast_limits)), self._threshold)
+
+    def _on_ndisplay(self) -> None:
+        """Hide the mask in 3-D, where an outline is a solid that hides the brain; show it again if it was seen before."""
+        if self.viewer.dims.ndisplay == 3:
+            self._mask_seen = self.mask_layer.visible
+            self.mask_layer.visible = False
+        elif self._mask_seen:
+            self.mask_layer.visible, self._mask_seen = True, False
 
     def _show_mask(self) -> Layer:
         mask = self.mapper.mask

@@ -74,6 +74,7 @@ class CorrelationMap(Panel):
         self.column.addLayout(row("Mask", self.mask_choice))
         self.column.addWidget(self.form)
         for section, part in zip(self.sections, (self.cleaning, self.confounds), strict=True):
+            section.layout().setContentsMargins(0, 0, 0, 0)
             section.addWidget(part)
             self.column.addWidget(section)
         for part in (self.prepare_button, WorkBar(self.work), self.message, self.live):
