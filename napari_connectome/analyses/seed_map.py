@@ -165,6 +165,7 @@ class SeedMapper:
             return np.asarray(self._basis @ (self._sum / max(1, len(self.seed))))
         z, y, x = np.unravel_index(self._where[self.seed], self.grid.shape)
         mean = np.nan_to_num(run.data[:, z, y, x].astype(np.float64), posinf=0.0, neginf=0.0).mean(axis=1)
+        mean[~self._matrix.any(axis=0)] = 0  # censored
         series = self._matrix @ (mean - mean.mean()) if len(self.seed) else np.zeros(len(self._matrix))
         return np.asarray(series - series.mean())
 

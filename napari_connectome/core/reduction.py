@@ -37,8 +37,10 @@ class TimeReduction:
     ----------
     basis : (t' × k) float64 array
         U: cleaned and centred series are ``basis @ reduced``.
-    weights : (k × t) float64 array
-        A, rows in the order of falling singular values.
+    weights : (k × n) float64 array
+        A, rows in the order of falling singular values; columns of the volumes that count.
+    used : (n,) int array
+        Those volumes: censored ones are never read, whatever they hold.
     effective : float
         Number of independent volumes the cleaning leaves, (Σs²)² / Σs⁴ over the singular values s: the inverse of the
         variance of r between unrelated white series. t - 1 without cleaning.
@@ -46,6 +48,7 @@ class TimeReduction:
 
     basis: Array
     weights: Array
+    used: Array
     effective: float
 
 
@@ -55,10 +58,11 @@ def reduce_time(matrix: Array) -> TimeReduction:
     The Gram matrix is enough: rows below `NEGLIGIBLE` = 1e-6 are dropped, and its eigenvalues are right to 1e-16 of the
     largest, that is to 1e-8 in singular values. It is several times faster than the singular value decomposition.
     """
-    centred = matrix - matrix.mean(axis=0)
+    used = np.flatnonzero(matrix.any(axis=0))
+    centred = matrix[:, used] - matrix[:, used].mean(axis=0)
     values, vectors = np.linalg.eigh(centred.T @ centred)
     values, vectors = values[::-1], vectors[:, ::-1]
-    if not values[0] > 1e-20:
+    if not len(values) or not values[0] > 1e-20:
         raise InputError(
             "the cleaning leaves nothing of the series: use fewer confounds, a wider band or fewer censored volumes."
         )
@@ -68,6 +72,7 @@ def reduce_time(matrix: Array) -> TimeReduction:
     return TimeReduction(
         basis=centred @ vectors / singular,
         weights=singular[:, None] * vectors.T,
+        used=used,
         effective=float(values.sum() ** 2 / (values**2).sum()),
     )
 
@@ -166,7 +171,7 @@ def _rows_needed(data: Array, mask: Array, time: TimeReduction, sampled: int = 2
     where = np.flatnonzero(mask)
     where = where[:: max(1, len(where) // sampled)]
     z, y, x = np.unravel_index(where, mask.shape)
-    energy = (time.weights @ _demeaned(data[:, z, y, x])) ** 2
+    energy = (time.weights @ _demeaned(data[:, z, y, x][time.used])) ** 2
     total = energy.sum(axis=0)
     alive = total > 0
     if not alive.any():
@@ -200,7 +205,7 @@ def _reduce_support(data: Array, support: Array, time: TimeReduction, k: int, pr
     for z in range(len(support)):
         start, stop = stop, stop + int(support[z].sum())
         if stop > start:
-            plane = _demeaned(_columns(data, z, support[z]))
+            plane = _demeaned(_columns(data, z, support[z], time.used))
             reduced = weights @ plane
             rows[:, start:stop] = reduced[:k]
             energy[start:stop] = np.sqrt(np.einsum("tn,tn->n", plane, plane))
@@ -211,8 +216,8 @@ def _reduce_support(data: Array, support: Array, time: TimeReduction, k: int, pr
     return rows, energy, tail
 
 
-def _columns(data: Array, z: int, inside: Array) -> Array:
-    plane = np.ascontiguousarray(data[:, z])
+def _columns(data: Array, z: int, inside: Array, used: Array) -> Array:
+    plane = np.ascontiguousarray(data[:, z] if len(used) == len(data) else data[used, z])
     return np.asarray(np.compress(inside.ravel(), plane.reshape(len(plane), -1), axis=1))
 
 

@@ -115,3 +115,15 @@ def test_input_is_left_alone_and_work_can_be_cancelled():
 def test_cleaning_that_leaves_nothing_is_refused():
     with pytest.raises(InputError, match="leaves nothing"):
         reduce_time(np.zeros((T, T)))
+
+
+def test_what_censored_volumes_hold_never_matters():
+    data, mask = _run(), _mask()
+    keep = np.ones(T, dtype=bool)
+    keep[[0, 1, 30, 31, 32, 60, 118, 119]] = False
+    time = reduce_time(cleaning_matrix(T, 2.0, BAND, keep=keep))
+    one, _ = reduce_run(data, GRID, mask, time, 6.0)
+    data[~keep] = np.nan
+    data[30] = 1e9
+    two, _ = reduce_run(data, GRID, mask, time, 6.0)
+    np.testing.assert_array_equal(one.unit, two.unit)
