@@ -1,4 +1,4 @@
-"""A form made from a `Params` value: one row a field, everything shown there read from the field's declaration.
+"""A magicgui form made from a `Params` value: one row a field, everything shown there read from the field's declaration.
 
 The number boxes are our own, because the stock ones (and magicgui's on top of them) round what they are given to the
 decimals they show, cannot hold infinity, and cannot say "off".
@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Generic, TypeVar, get_type_hints
 
 import numpy as np
-from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from magicgui.backends._qtpy import widgets as backend
+from magicgui.widgets import CheckBox, Container, LineEdit, Widget, create_widget
+from magicgui.widgets.bases import CategoricalWidget, ContainerWidget, RangedWidget
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QValidator
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
-    QCheckBox,
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
     QGroupBox,
     QLabel,
-    QLineEdit,
     QVBoxLayout,
     QWidget,
 )
@@ -64,10 +65,10 @@ class NumberBox(QDoubleSpinBox):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._low, self._high, self._off, self._unit, self._whole = low, high, off, unit, whole
+        self._off, self._unit, self._whole = off, unit, whole
         self._last_on: float | None = None
         self.setDecimals(0 if whole else 30)  # what is kept; textFromValue decides what is shown
-        self.setRange(max(low, -LARGEST), min(high, LARGEST))
+        self.setRange(_bounded(low), _bounded(high))
         self.setSingleStep(step)
         self.setKeyboardTracking(False)  # a half typed 0.0 is no wish
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -77,11 +78,11 @@ class NumberBox(QDoubleSpinBox):
     @property
     def number(self) -> float:
         """The number shown: infinite or zero where that is what "off" stands for."""
-        return _unbounded(self.value())
+        return int(self.value()) if self._whole else _unbounded(self.value())
 
     @number.setter
     def number(self, number: float) -> None:
-        self.setValue(min(max(float(number), -LARGEST), LARGEST))
+        self.setValue(_bounded(number))
 
     def textFromValue(self, value: float) -> str:  # noqa: N802
         """Show the shortest text that reads back as the same number."""
@@ -96,13 +97,14 @@ class NumberBox(QDoubleSpinBox):
     def valueFromText(self, text: str | None) -> float:  # noqa: N802
         """Read a number, "off" or "inf", with or without the unit."""
         number = self._read(text or "")
-        return self.value() if number is None else min(max(number, -LARGEST), LARGEST)
+        return self.value() if number is None else _bounded(number)
 
     def validate(self, text: str | None, position: int) -> tuple[QValidator.State, str, int]:
         """Take whatever reads as a number within the bounds; let anything that may become one be typed on."""
         text = text or ""
         number = self._read(text)
-        fits = number is not None and self._low <= number <= self._high and not (self._whole and number % 1)
+        low, high = self.minimum(), self.maximum()
+        fits = number is not None and low <= _bounded(number) <= high and not (self._whole and number % 1)
         return (QValidator.State.Acceptable if fits else QValidator.State.Intermediate), text, position
 
     def fixup(self, text: str | None) -> str:
@@ -113,12 +115,12 @@ class NumberBox(QDoubleSpinBox):
         """Step; from "off" go to the last number there was, and onto the grid of steps rather than past a bound."""
         number, step = self.number, self.singleStep()
         if math.isinf(number):
-            start = self._last_on if self._last_on is not None else max(self._low, -LARGEST) + step
+            start = self._last_on if self._last_on is not None else self.minimum() + step
             self.number = start
             return
         self._last_on = number
         digits = max(0, 2 - math.floor(math.log10(step)))
-        self.number = min(max(round(number + steps * step, digits), self._low), self._high)
+        self.number = round(number + steps * step, digits)  # setValue stops at the bounds
 
     def stepEnabled(self) -> QAbstractSpinBox.StepEnabledFlag:  # noqa: N802
         """Both ways from "off", since infinity has no neighbour."""
@@ -144,6 +146,10 @@ class NumberBox(QDoubleSpinBox):
         return None if math.isnan(number) else number
 
 
+def _bounded(number: float) -> float:
+    return min(max(float(number), -LARGEST), LARGEST)
+
+
 def _unbounded(value: float) -> float:
     return math.copysign(math.inf, value) if abs(value) >= LARGEST else value
 
@@ -151,7 +157,7 @@ def _unbounded(value: float) -> float:
 class ChoiceBox(QComboBox):
     """A drop-down of the allowed strings, shown with spaces for underscores."""
 
-    def __init__(self, choices: Sequence[str], parent: QWidget | None = None) -> None:
+    def __init__(self, choices: Sequence[str] = (), parent: QWidget | None = None) -> None:
         super().__init__(parent)
         for choice in choices:
             self.addItem(choice.replace("_", " "), choice)
@@ -167,17 +173,100 @@ class ChoiceBox(QComboBox):
             event.ignore()
 
 
-@dataclasses.dataclass(frozen=True)
-class _Row:
-    """One field's widget and how its value is read and written."""
+class _NumberBackend(backend.QBaseRangedWidget):
+    """`NumberBox` with the methods magicgui asks of a widget."""
 
-    widget: QWidget
-    read: Callable[[], Any]
-    write: Callable[[Any], None]
+    _post_get_hook = staticmethod(_unbounded)
+    _pre_set_hook = staticmethod(_bounded)
+
+    def __init__(self, parent: QWidget | None = None, **declared: Any) -> None:
+        def box(parent: QWidget | None) -> NumberBox:
+            return NumberBox(**declared, parent=parent)
+
+        super().__init__(box, parent=parent)
+
+    def _mgui_get_value(self) -> Any:
+        return self._qwidget.number
 
 
-class ParamsForm(QWidget, Generic[P]):
-    """A form for a `Params` value.
+class _ChoiceBackend(backend.ComboBox):
+    """`ChoiceBox` with the methods magicgui asks of a widget."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        backend.QBaseValueWidget.__init__(self, ChoiceBox, "currentData", "setCurrentIndex", "", parent=parent)
+        self._qwidget.currentIndexChanged.connect(self._emit_data)
+
+
+class _RowsBackend(backend.Container):
+    """Titles in one column, above their boxes where the dock is narrow; a group and a check box take the whole row."""
+
+    def __init__(self, title: str = "", parent: QWidget | None = None, **_: Any) -> None:
+        backend.QBaseWidget.__init__(self, QGroupBox if title else QWidget, parent=parent)
+        self._layout = QFormLayout(self._qwidget)
+        self._layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self._layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+        if title:
+            self._qwidget.setTitle(title)
+        else:
+            self._layout.setContentsMargins(0, 0, 0, 0)
+
+    def _mgui_insert_widget(self, position: int, widget: Widget) -> None:
+        if isinstance(widget, (CheckBox, Container)):
+            self._layout.insertRow(position, widget.native)
+            return
+        label = QLabel(widget.label)
+        label.setToolTip(widget.tooltip)
+        label.setBuddy(widget.native)
+        self._layout.insertRow(position, label, widget.native)
+
+
+class NumberEdit(RangedWidget[float]):
+    """A `NumberBox` as a magicgui widget; a whole one where the annotation is `int`.
+
+    Parameters
+    ----------
+    unit : str
+        Shown behind the number.
+    off : float, optional
+        The value shown and typed as "off".
+    **ranged : Any
+        `value`, `min`, `max`, `step`, `name` and so on, as magicgui's own number widgets take them.
+    """
+
+    def __init__(self, *, unit: str = "", off: float | None = None, **ranged: Any) -> None:
+        declared = {"unit": unit, "off": off, "whole": ranged.get("annotation") is int}
+        super().__init__(**{**ranged, "widget_type": _NumberBackend, "backend_kwargs": declared})
+
+    def _on_value_change(self, value: float | None = None) -> None:
+        super()._on_value_change(self.value)  # the box's own value stands in for infinity
+
+
+class ChoiceEdit(CategoricalWidget[str]):
+    """A `ChoiceBox` as a magicgui widget."""
+
+    def __init__(self, **categorical: Any) -> None:
+        super().__init__(**{**categorical, "widget_type": _ChoiceBackend})
+
+
+class TextEdit(LineEdit):
+    """A line of text that tells of a change once it is finished, not at every key."""
+
+    def _post_init(self) -> None:
+        super()._post_init()
+        self.native.editingFinished.connect(self._on_finished)
+
+    def _on_value_change(self, value: str | None = None) -> None:
+        if not self.native.isModified():  # nobody types: a script set it
+            super()._on_value_change(value)
+
+    def _on_finished(self) -> None:
+        if self.native.isModified():
+            self.native.setModified(False)
+            super()._on_value_change(self.value)
+
+
+class ParamsContainer(Container, Generic[P]):
+    """A magicgui container with one widget for each field of a `Params` value, and that value as its own.
 
     Parameters
     ----------
@@ -185,32 +274,29 @@ class ParamsForm(QWidget, Generic[P]):
         What is shown first; its class decides the rows.
     fields : sequence of str, optional
         The fields shown, in this order; those left out keep the value they have in `params`.
+    title : str
+        Makes it a group with this title.
+    **about : Any
+        `name`, `tooltip` and so on, as magicgui's containers take them.
 
     Notes
     -----
-    A field that is itself a `Params` becomes a titled group. `changed` is emitted once for each finished edit (Enter,
-    leaving the box, a click), also while the values do not go together; reading `value` then raises `InputError`.
+    A script reaches a field by its name: `container["high_pass"].value = 0.01`, or `container.high_pass` where the
+    container has nothing else of that name. A field that is itself a `Params` becomes a titled container in this one.
     """
 
-    changed = Signal()
-
-    def __init__(self, params: P, fields: Sequence[str] | None = None, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, params: P, fields: Sequence[str] | None = None, title: str = "", **about: Any) -> None:
         self._params = params
-        self._rows: dict[str, _Row] = {}
         known = {field.name: field for field in dataclasses.fields(params)}
         hints = get_type_hints(type(params))
-        layout = QFormLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
-        for name in known if fields is None else fields:
-            self._add(layout, known[name], hints[name])
+        rows = [_row(getattr(params, name), known[name], hints[name]) for name in (known if fields is None else fields)]
+        shown = {"widgets": rows, "labels": False, "widget_type": _RowsBackend, "backend_kwargs": {"title": title}}
+        ContainerWidget.__init__(self, **shown, **about)  # past Container's own, which insists on its backend
 
     @property
     def value(self) -> P:
         """The parameters as they stand; raises `InputError` where they do not go together."""
-        return self._params.replace(**{name: row.read() for name, row in self._rows.items()})
+        return self._params.replace(**{row.name: row.value for row in self})
 
     @value.setter
     def value(self, params: P) -> None:
@@ -219,14 +305,10 @@ class ParamsForm(QWidget, Generic[P]):
         if self._shows(params):
             return
         self._params = params
-        with QSignalBlocker(self):
-            for name, row in self._rows.items():
-                row.write(getattr(params, name))
-        self.changed.emit()
-
-    def widget(self, field: str) -> QWidget:
-        """Return the widget of a field, to switch it off or put the focus there."""
-        return self._rows[field].widget
+        with self.changed.blocked():
+            for row in self:
+                row.value = getattr(params, row.name)
+        self.changed.emit(self)
 
     def _shows(self, params: P) -> bool:
         try:
@@ -234,80 +316,71 @@ class ParamsForm(QWidget, Generic[P]):
         except InputError:
             return False
 
-    def _edited(self, *_: Any) -> None:
+
+class ParamsForm(QWidget, Generic[P]):
+    """A `ParamsContainer` as a Qt widget, made from the same `params` and `fields`.
+
+    Attributes
+    ----------
+    container : ParamsContainer
+        The rows, for scripts.
+    changed : Signal
+        An edit was finished (Enter, leaving the box, a click, a script), also where the values do not go together.
+    """
+
+    changed = Signal()
+
+    def __init__(self, params: P, fields: Sequence[str] | None = None, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.container = ParamsContainer(params, fields)
+        self.container.changed.connect(self._on_changed)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.container.native)
+
+    @property
+    def value(self) -> P:
+        """The parameters as they stand; raises `InputError` where they do not go together."""
+        return self.container.value
+
+    @value.setter
+    def value(self, params: P) -> None:
+        self.container.value = params
+
+    def widget(self, field: str) -> QWidget:
+        """Return the Qt widget of a field, to switch it off or put the focus there."""
+        return self.container[field].native
+
+    def _on_changed(self, *_: Any) -> None:
         self.changed.emit()
 
-    def _add(self, layout: QFormLayout, field: dataclasses.Field[Any], kind: Any) -> None:
-        about = field.metadata
-        title = about.get("title") or field.name.replace("_", " ")
-        row = self._row(getattr(self._params, field.name), kind, about, title)
-        self._rows[field.name] = row
-        row.widget.setObjectName(field.name)
-        row.widget.setToolTip(about.get("doc", ""))
-        if isinstance(row.widget, (QGroupBox, QCheckBox)):
-            layout.addRow(row.widget)
-            return
-        label = QLabel(title)
-        label.setToolTip(about.get("doc", ""))
-        label.setBuddy(row.widget)
-        layout.addRow(label, row.widget)
 
-    def _row(self, value: Any, kind: Any, about: Any, title: str) -> _Row:
-        if isinstance(value, Params):
-            return self._group_row(value, title)
-        if kind is bool:
-            return self._check_row(value, title)
-        if about.get("choices"):
-            return self._choice_row(value, about["choices"])
-        if kind in (int, float):
-            return self._number_row(value, kind, about)
-        if kind is str:
-            return self._text_row(value)
+def _row(value: Any, field: dataclasses.Field[Any], kind: Any) -> Widget:
+    about = field.metadata
+    label, tooltip = about.get("title") or field.name.replace("_", " "), about.get("doc", "")
+    if isinstance(value, Params):
+        return ParamsContainer(value, title=label, name=field.name, tooltip=tooltip)
+    options: dict[str, Any] = {"tooltip": tooltip}
+    if kind is bool:
+        options |= {"widget_type": CheckBox}
+    elif about.get("choices"):
+        options |= {"widget_type": ChoiceEdit, "choices": [(choice.replace("_", " "), choice) for choice in about["choices"]]}
+    elif kind in (int, float):
+        options |= {"widget_type": NumberEdit, **_declared(value, kind, about)}
+    elif kind is str:
+        options |= {"widget_type": TextEdit}
+    else:
         raise TypeError(f"a form has no row for a field of type {kind}")
+    return create_widget(value, kind, name=field.name, label=label, options=options)
 
-    def _group_row(self, value: Params, title: str) -> _Row:
-        group, form = QGroupBox(title), ParamsForm(value)
-        QVBoxLayout(group).addWidget(form)
-        form.changed.connect(self.changed)
 
-        def write(params: Params) -> None:
-            form.value = params
-
-        return _Row(group, lambda: form.value, write)
-
-    def _check_row(self, value: bool, title: str) -> _Row:
-        box = QCheckBox(title)
-        box.setChecked(value)
-        box.toggled.connect(self._edited)
-        return _Row(box, box.isChecked, box.setChecked)
-
-    def _choice_row(self, value: str, choices: Sequence[str]) -> _Row:
-        box = ChoiceBox(choices)
-        box.setCurrentIndex(box.findData(value))
-        box.currentIndexChanged.connect(self._edited)
-        return _Row(box, box.currentData, lambda new: box.setCurrentIndex(box.findData(new)))
-
-    def _number_row(self, value: float, kind: type, about: Any) -> _Row:
-        off = about.get("off")
-        if off is None and math.isinf(value):
-            off = value
-        step = about.get("step") or (1.0 if kind is int else 0.1)
-        box = NumberBox(about.get("low", -math.inf), about.get("high", math.inf), step, about.get("unit", ""), off, kind is int)
-        box.number = value
-        box.valueChanged.connect(self._edited)
-
-        def write(new: float) -> None:
-            box.number = new
-
-        return _Row(box, lambda: kind(box.number), write)
-
-    def _text_row(self, value: str) -> _Row:
-        line = QLineEdit(value)
-
-        def finished() -> None:
-            if line.isModified():
-                line.setModified(False)
-                self.changed.emit()
-
-        line.editingFinished.connect(finished)
-        return _Row(line, line.text, line.setText)
+def _declared(value: float, kind: type, about: Any) -> dict[str, Any]:
+    """What a number's declaration says, in the words of `NumberEdit`."""
+    off = about.get("off")
+    return {
+        "min": about.get("low", -math.inf),
+        "max": about.get("high", math.inf),
+        "step": about.get("step") or (1.0 if kind is int else 0.1),
+        "unit": about.get("unit", ""),
+        "off": value if off is None and math.isinf(value) else off,
+    }

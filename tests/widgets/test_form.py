@@ -7,13 +7,14 @@ import random
 import weakref
 
 import pytest
+from magicgui.widgets import Container
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QCheckBox, QComboBox, QGroupBox
+from qtpy.QtWidgets import QGroupBox
 
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.params import Params, param
-from napari_connectome.widgets.form import NumberBox, ParamsForm
+from napari_connectome.widgets.form import NumberBox, NumberEdit, ParamsForm
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,9 @@ class Whole(Params):
     band: Band = param(Band(), "The band.")
 
 
+WHOLE = {field.name for field in dataclasses.fields(Whole)}
+
+
 def random_params(seed: int) -> Whole:
     rng = random.Random(seed)
     high = rng.choice([0.0, round(rng.uniform(0, 0.05), 3), rng.uniform(0, 0.05)])
@@ -58,6 +62,11 @@ def form(qtbot):
     qtbot.addWidget(widget)
     widget.show()
     return widget
+
+
+def qt(form, field):
+    """The Qt widget of a field, wherever it is."""
+    return (form.container if field in WHOLE else form.container["band"])[field].native
 
 
 def type_into(box, text):
@@ -89,10 +98,13 @@ def test_defaults_are_shown_with_title_unit_and_explanation(form):
     radius = form.widget("radius")
     assert radius.text() == "8 mm"
     assert radius.toolTip() == "Radius."
-    assert form.layout().labelForField(radius).text() == "sphere radius"
+    label = form.container.native.layout().labelForField(radius)
+    assert (label.text(), label.toolTip(), label.buddy()) == ("sphere radius", "Radius.", radius)
     assert isinstance(form.widget("band"), QGroupBox)
-    assert form.findChild(NumberBox, "high_pass").text() == "off"
-    assert form.findChild(NumberBox, "low_pass").text() == "off"
+    assert (form.widget("band").title(), form.widget("band").toolTip()) == ("band", "The band.")
+    assert qt(form, "detrend").text() == "detrend"
+    assert qt(form, "high_pass").text() == "off"
+    assert qt(form, "low_pass").text() == "off"
 
 
 @pytest.mark.parametrize(
@@ -112,7 +124,7 @@ def test_defaults_are_shown_with_title_unit_and_explanation(form):
     ],
 )
 def test_typing(form, field, typed, number, shown):
-    box = form.findChild(NumberBox, field)
+    box = qt(form, field)
     type_into(box, "0.05" if field.endswith("pass") else "1")
     type_into(box, typed)
     assert box.number == number
@@ -128,7 +140,7 @@ def test_what_cannot_be_is_put_back(form, field, typed):
 
 
 def test_stepping_leaves_off_and_stays_on_the_grid(form):
-    low_pass = form.findChild(NumberBox, "low_pass")
+    low_pass = qt(form, "low_pass")
     QTest.keyClick(low_pass, Qt.Key.Key_Up)
     assert low_pass.number == 0.001
     type_into(low_pass, "0.1")
@@ -142,8 +154,8 @@ def test_stepping_leaves_off_and_stays_on_the_grid(form):
 
 
 def test_values_that_do_not_go_together_are_refused_on_reading(form):
-    type_into(form.findChild(NumberBox, "high_pass"), "0.2")
-    type_into(form.findChild(NumberBox, "low_pass"), "0.1")
+    type_into(qt(form, "high_pass"), "0.2")
+    type_into(qt(form, "low_pass"), "0.1")
     with pytest.raises(InputError, match="crossed"):
         _ = form.value
     form.value = Whole()
@@ -153,11 +165,10 @@ def test_values_that_do_not_go_together_are_refused_on_reading(form):
 def test_one_edit_one_signal(form, qtbot):
     heard = []
     form.changed.connect(lambda: heard.append(form.value))
-    type_into(form.findChild(NumberBox, "low_pass"), "0.08")
+    type_into(qt(form, "low_pass"), "0.08")
     assert [whole.band.low_pass for whole in heard] == [0.08]
-    form.findChild(QCheckBox, "detrend").click()
-    box = form.findChild(QComboBox, "filter")
-    QTest.keyClick(box, Qt.Key.Key_Down)
+    qt(form, "detrend").click()
+    QTest.keyClick(qt(form, "filter"), Qt.Key.Key_Down)
     type_into(form.widget("name"), "new")
     assert len(heard) == 4
     assert heard[-1] == Whole(name="new", band=Band(low_pass=0.08, detrend=False, filter="cosine_set"))
@@ -165,6 +176,64 @@ def test_one_edit_one_signal(form, qtbot):
     assert len(heard) == 5
     form.value = random_params(1)
     assert len(heard) == 5
+
+
+def test_a_script_changes_one_field_through_the_container_and_is_heard_once(form):
+    heard, told = [], []
+    form.changed.connect(lambda: heard.append(form.value))
+    for seed in range(40):
+        wanted = random_params(seed)
+        for holder, params in ((form.container.band, wanted.band), (form.container, wanted)):
+            for field in dataclasses.fields(params):
+                row, new = holder[field.name], getattr(params, field.name)
+                row.changed.connect(told.append)
+                before, expected = len(heard), int(row.value != new)
+                row.value = new
+                row.changed.disconnect(told.append)
+                assert len(heard) == before + expected, field.name
+                assert row.value == new
+                assert type(row.value) is type(new)
+                if expected and not isinstance(row, Container):
+                    assert told[-1] == new  # not the box's stand-in for infinity
+        assert form.value == wanted == form.container.value
+
+
+def test_the_container_is_magicguis_and_keeps_its_bounds(form):
+    assert isinstance(form.container, Container)
+    assert isinstance(form.container.band, Container)
+    assert form.container.asdict() == {name: getattr(Whole(), name) for name in WHOLE}
+    assert (form.container.radius.min, form.container.radius.max, form.container.radius.step) == (0.0, 50.0, 0.5)
+    assert form.container.band.low_pass.max == math.inf
+    with pytest.raises(ValueError, match="outside"):
+        form.container.radius.value = 51
+    with pytest.raises(ValueError, match="choice"):
+        form.container.band.filter.value = "boxcar"
+    assert form.value == Whole()
+    heard = []
+    form.changed.connect(lambda: heard.append(form.value))
+    form.container.band.value = Band(high_pass=0.008)
+    assert heard == [Whole(band=Band(high_pass=0.008))]
+
+
+def test_a_number_edit_serves_any_magicgui(qtbot):
+    edit = NumberEdit(value=0.008, min=0.0, max=math.inf, step=0.001, unit="Hz", off=0.0)
+    qtbot.addWidget(edit.native)
+    assert (edit.value, edit.native.text()) == (0.008, "0.008 Hz")
+    edit.max = 1.0
+    type_into(edit.native, "2")
+    assert edit.value == 0.008
+
+
+def test_half_typed_text_is_no_edit(form):
+    heard = []
+    form.changed.connect(lambda: heard.append(form.value.name))
+    line = form.widget("name")
+    line.selectAll()
+    QTest.keyClicks(line, "left")
+    assert heard == []
+    QTest.keyClick(line, Qt.Key.Key_Return)
+    QTest.keyClick(line, Qt.Key.Key_Return)
+    assert heard == ["left"]
 
 
 def test_fields_left_out_keep_their_value(qtbot):
@@ -175,7 +244,7 @@ def test_fields_left_out_keep_their_value(qtbot):
     assert form.value == other
     form.widget("count").number = 7
     assert form.value == other.replace(count=7)
-    with pytest.raises(KeyError):
+    with pytest.raises(AttributeError):
         form.widget("band")
 
 
@@ -201,12 +270,30 @@ def test_the_wheel_over_a_box_without_focus_does_nothing(form, qtbot):
     assert form.value == Whole()
 
 
-def test_nothing_is_left_of_a_deleted_form(qtbot):
+@pytest.mark.parametrize("by_qt", [True, False], ids=["deleted", "dropped"])
+def test_nothing_is_left_of_a_form_that_went(qtbot, by_qt):
     form = ParamsForm(Whole())
+    form.changed.connect(form.update)
     form.show()
-    ref = weakref.ref(form)
-    form.deleteLater()
+    form.container.band.high_pass.native.setFocus()
+    refs = [weakref.ref(thing) for thing in (form, form.container, form.container.band, form.container.band.high_pass)]
+    if by_qt:
+        form.deleteLater()
     del form
     qtbot.wait(20)
     gc.collect()
-    assert ref() is None
+    assert [ref() for ref in refs] == [None] * 4
+
+
+def test_a_form_taken_from_a_dock_can_be_collected(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer()
+    for i in range(10):
+        form = ParamsForm(Whole())
+        dock = viewer.window.add_dock_widget(form, name="form")
+        form.container.radius.value = 3.0
+        viewer.window.remove_dock_widget(form if i % 2 else dock)
+        ref = weakref.ref(form)
+        del form, dock
+        qtbot.wait(1)
+        gc.collect()
+        assert ref() is None
