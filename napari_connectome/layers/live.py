@@ -10,6 +10,7 @@ from napari.components import ViewerModel
 from napari.layers import Image
 
 from napari_connectome.analyses.seed_map import SeedMapper
+from napari_connectome.core.errors import InputError
 
 Array = npt.NDArray[Any]
 
@@ -61,12 +62,20 @@ class LiveMap:
         return self._done >= self.mapper.n_voxels
 
     def move(self, positions: Array) -> None:
-        """Make these voxels (positions in the mask) the seed and show its map where it is seen."""
+        """Make these voxels (positions in the mask) the seed and show its map where it is seen.
+
+        `InputError` when there is nothing to correlate with; seed and map then stay as they were.
+        """
+        before = self.mapper.seed
         self.mapper.select(positions)
-        self.update()
+        try:
+            self.update()
+        except InputError:
+            self.mapper.select(before)
+            raise
 
     def update(self) -> None:
-        """Show the map of the mapper's present seed; `InputError` when it has none, and the map stays as it was."""
+        """Show the map of the mapper's present seed."""
         self._direction = self.mapper.direction()
         self._done = 0
         if self.mapper.n_rows * self.mapper.n_voxels <= AT_ONCE or self._shown_plane() is None:

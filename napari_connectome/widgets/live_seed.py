@@ -56,6 +56,7 @@ class LiveSeed(QWidget):
         self.shown: CorrelationLayers | None = None
         self.seeds: SeedPoints | None = None
         self._run: Run | None = None
+        self._trouble = ""
         self._build()
         self._follow_soon = panel.timer(0, self._follow)
         self._rest = panel.timer(AT_REST, self._step)
@@ -125,6 +126,7 @@ class LiveSeed(QWidget):
         self.setEnabled(True)
         self._have_seed(mapper)
         self._follow()
+        self._tell()
 
     def drop(self) -> None:
         """Stop following; the layers stay with the user."""
@@ -175,10 +177,7 @@ class LiveSeed(QWidget):
             return
         seed = self.seeds.table.iloc[self.seeds.current]
         trouble = self.shown.move(seed["name"], seed[["x", "y", "z"]].to_numpy(dtype=float), float(seed["radius"]))
-        if trouble:
-            self._tell_soon.stop()
-            self.said.emit(trouble)
-            return
+        self._trouble = trouble
         if not self._tell_soon.isActive():
             self._tell_soon.start()
         self._rest.start(AT_REST)
@@ -190,13 +189,17 @@ class LiveSeed(QWidget):
 
     def _tell(self) -> None:
         """Bring series and sentence up to date."""
-        if self.shown is not None and self.shown.seed:
+        if self._trouble:
+            self.said.emit(self._trouble)
+        elif self.shown is not None:
             self.said.emit(_account(self.shown.mapper))
             self._show_series(self.shown)
 
     def _show_series(self, shown: CorrelationLayers) -> None:
         series = shown.mapper.series()
-        name = shown.seed["name"]
+        name = shown.seed.get("name")
+        if name is None:
+            return
         for other in set(self.plot.names) - {name}:
             self.plot.remove_series(other)
         self.plot.set_series(shown.mapper.volumes * shown.mapper.tr, series / (series.std(ddof=1) or 1.0), name)
