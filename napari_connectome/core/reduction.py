@@ -18,6 +18,7 @@ from scipy.ndimage import maximum_filter
 from napari_connectome.core.errors import InputError, Progress, silent
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.smoothing import apply_axes, axis_matrix, kernel_radius
+from napari_connectome.core.threads import one_thread
 
 Array = npt.NDArray[Any]
 
@@ -102,7 +103,8 @@ class Reduced:
         """Sum over voxels of the cleaned, not smoothed series (k,), float64."""
         if self.plain is not None:
             return np.asarray(self.plain[:, voxels].sum(axis=1, dtype=np.float64))
-        return np.asarray(self.unit[:, voxels].astype(np.float64) @ self.norm[voxels].astype(np.float64))
+        with one_thread():
+            return np.asarray(self.unit[:, voxels].astype(np.float64) @ self.norm[voxels].astype(np.float64))
 
     @property
     def error_bound(self) -> float:
