@@ -15,6 +15,8 @@ from napari_connectome.core.cleaning import Cleaning, cleaning_matrix
 from napari_connectome.core.errors import InputError, Progress, part, silent
 from napari_connectome.core.params import Params, param
 from napari_connectome.core.reduction import reduce_run, reduce_time
+from napari_connectome.core.seeds import RADIUS
+from napari_connectome.core.threads import one_thread
 from napari_connectome.core.values import Maps, Regions, Run, Volume
 
 Array = npt.NDArray[Any]
@@ -27,9 +29,7 @@ CLIP = 0.999999
 class SeedMap(Params):
     """How a seed map is made."""
 
-    radius: float = param(
-        8.0, "Radius of a seed sphere; 0 takes the voxel the seed lies in.", unit="mm", low=0.0, high=50.0, step=0.5
-    )
+    radius: float = param(**RADIUS)
     fwhm: float = param(
         6.0, "Width of the Gaussian that smooths the brain before correlating (the seed's average is not smoothed); 0 is off.",
         unit="mm", low=0.0, high=50.0, step=0.5, title="smoothing FWHM", off=0.0,
@@ -162,7 +162,8 @@ class SeedMapper:
         again, from its data and right to rounding.
         """
         if run is None:
-            return np.asarray(self._basis @ (self._sum / max(1, len(self.seed))))
+            with one_thread():
+                return np.asarray(self._basis @ (self._sum / max(1, len(self.seed))))
         z, y, x = np.unravel_index(self._where[self.seed], self.grid.shape)
         mean = np.nan_to_num(run.data[:, z, y, x].astype(np.float64), posinf=0.0, neginf=0.0).mean(axis=1)
         mean[~self._matrix.any(axis=0)] = 0  # censored
@@ -192,7 +193,9 @@ class SeedMapper:
             What `columns_of` gave for these columns, when they are asked for again and again.
         """
         unit = block if block is not None else self._reduced.unit if columns is None else self._reduced.unit[:, columns]
-        return self._statistic(np.clip(direction @ unit, -1.0, 1.0))
+        with one_thread():
+            r = direction @ unit
+        return self._statistic(np.clip(r, -1.0, 1.0, out=r))
 
     def columns_of(self, positions: Array) -> Array:
         """The reduced columns (k × n) at positions in the mask, as a copy that is fast to multiply with."""

@@ -73,24 +73,28 @@ class Spheres:
         self._marked[before] = self._marked[after] = False
         return True
 
-    def status(self, names: list[str]) -> list[str]:
-        """What there is to say about each sphere, empty for one that is whole, in the brain and alone."""
-        said: list[list[str]] = [self._place_status(row) for row in range(len(self))]
+    def troubles(self) -> list[str]:
+        """What is wrong with the place of each sphere, "" for one that lies in the brain."""
+        return [self._trouble(row) for row in range(len(self))]
+
+    def shared(self, names: list[str]) -> list[str]:
+        """Which others each sphere overlaps, "" for none."""
+        said: list[list[str]] = [[] for _ in range(len(self))]
         for (low, high), n in sorted(self.overlaps.items()):
             voxels = "1 voxel" if n == 1 else f"{n} voxels"
             said[low].append(f"overlaps {names[high]} in {voxels}")
             said[high].append(f"overlaps {names[low]} in {voxels}")
         return ["; ".join(sentences) for sentences in said]
 
-    def _place_status(self, row: int) -> list[str]:
+    def _trouble(self, row: int) -> str:
         total, inside = self.counts[row]
         if not np.isfinite(self._centres[row]).all():
-            return ["no position"]
+            return "no position"
         if total == 0:
-            return ["outside the grid"]
+            return "outside the grid"
         if self.mask is None or inside == total:
-            return []
-        return ["no voxel in the brain mask" if inside == 0 else f"{inside} of {total} voxels in the brain"]
+            return ""
+        return "no voxel in the brain mask" if inside == 0 else f"{inside} of {total} voxels in the brain"
 
     def _place(self, row: int) -> None:
         centre = self._centres[row]

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from napari_connectome.core.errors import InputError
+from napari_connectome.core.seeds import COLUMNS, plain_name, require_centres
 from napari_connectome.io.tables import read_table, write_table
 
-_COLUMNS = ("name", "x", "y", "z", "radius")
 _KNOWN = {
     "name": ("name", "label", "seed", "region", "roi"),
     "x": ("x", "mni_x"),
@@ -36,18 +36,16 @@ def read_seeds(path: str | os.PathLike[str]) -> pd.DataFrame:
     table = read_table(path)
     unnamed = all(re.fullmatch(r"column_\d+", column) for column in table.columns)
     table = _number_columns(table, file) if unnamed else _known_columns(table)
-    missing = [axis for axis in "xyz" if axis not in table.columns]
-    if missing:
-        raise InputError(f"{file} has no column {', '.join(missing)}: a table of seeds needs x, y and z in mm.")
+    require_centres(table, file)
     numbers = {axis: _numbers(table[axis], file, empty=False) for axis in "xyz"}
-    name = [_name(value) for value in table["name"]] if "name" in table else [""] * len(table)
+    name = [plain_name(value) for value in table["name"]] if "name" in table else [""] * len(table)
     radius = _numbers(table["radius"], file, empty=True) if "radius" in table else np.full(len(table), np.nan)
     return pd.DataFrame({"name": name, **numbers, "radius": radius})
 
 
 def write_seeds(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     """Write seeds, with commas to .csv and with tabs to .tsv and .txt; whole or not at all."""
-    write_table(table[list(_COLUMNS)], path)
+    write_table(table[list(COLUMNS)], path)
 
 
 def _known_columns(table: pd.DataFrame) -> pd.DataFrame:
@@ -64,7 +62,7 @@ def _known_columns(table: pd.DataFrame) -> pd.DataFrame:
 def _number_columns(table: pd.DataFrame, file: str) -> pd.DataFrame:
     """The columns of a table without a header, by their order."""
     named = table.iloc[:, 0].dtype.kind not in "fiu"
-    columns = list(_COLUMNS if named else _COLUMNS[1:])
+    columns = list(COLUMNS if named else COLUMNS[1:])
     if not len(columns) - 1 <= table.shape[1] <= len(columns):
         raise InputError(
             f"{file} has {table.shape[1]} columns and no header: give it one that names x, y and z (and name, radius), in mm."
@@ -80,9 +78,3 @@ def _numbers(column: pd.Series[float], file: str, *, empty: bool) -> np.ndarray[
         given = "nothing" if pd.isna(column.iloc[row]) else repr(str(column.iloc[row]))
         raise InputError(f"{column.name} of seed {row + 1} in {file} is {given} and must be a number in mm: correct the file.")
     return values
-
-
-def _name(value: object) -> str:
-    if value is None or value != value:
-        return ""
-    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -87,7 +87,7 @@ class SeedSpheres:
         """Draw one seed where it is now: quick enough for every step of a drag."""
         if row >= len(self.spheres) or len(self.spheres) != len(self.seeds):
             return
-        if self.spheres.move(row, self.seeds.mm[row], float(self.seeds.layer.features["radius"].iloc[row])):
+        if self.spheres.move(row, self.seeds.mm[row], self.seeds.radii[row]):
             self._stale = True
             if self.layer is not None:
                 self.layer.refresh(thumbnail=False, highlight=False, extent=False)
@@ -97,10 +97,6 @@ class SeedSpheres:
         if self._stale and self.layer is not None:
             self.layer.refresh()
         self._stale = False
-
-    def status(self) -> list[str]:
-        """What there is to say about each seed's place; "" for one that is whole, in the brain and alone."""
-        return self.spheres.status([str(name) for name in self.seeds.layer.features["name"]])
 
     def _new_layer(self, table: pd.DataFrame) -> Labels:
         kwargs = layer_kwargs(self.seeds.grid, role=ROLE)

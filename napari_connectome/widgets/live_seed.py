@@ -75,8 +75,7 @@ class LiveSeed(QWidget):
         self.seed_choice = QComboBox()
         self.seed_choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.seed_choice.setToolTip("The seed whose map is shown; also chosen by selecting its point in the viewer.")
-        about = RADIUS.metadata
-        self.radius = NumberBox(about["low"], about["high"], about["step"], about["unit"])
+        self.radius = NumberBox(RADIUS["low"], RADIUS["high"], RADIUS["step"], RADIUS["unit"])
         self.radius.setToolTip("Radius of this seed's sphere.")
         self.threshold = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self.threshold.setDecimals(2)

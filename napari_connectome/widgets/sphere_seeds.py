@@ -33,9 +33,11 @@ from qtpy.QtWidgets import (
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.networks import network_seeds
+from napari_connectome.core.seeds import COLUMNS, RADIUS
 from napari_connectome.io.seed_table import read_seeds, write_seeds
+from napari_connectome.layers.seed_layer import is_seeds
 from napari_connectome.layers.seed_spheres import SeedSpheres, is_spheres
-from napari_connectome.layers.seeds import COLUMNS, RADIUS, SeedPoints, is_seeds
+from napari_connectome.layers.seeds import SeedPoints
 from napari_connectome.layers.spatial import grid_of, info, is_run, is_volume, to_mm, to_world
 from napari_connectome.widgets.form import NumberBox
 from napari_connectome.widgets.layer_choice import LayerChoice
@@ -115,7 +117,7 @@ class SphereSeeds(Panel):
         delete.setContext(Qt.ShortcutContext.WidgetShortcut)
         delete.activated.connect(self.delete)
 
-        about = RADIUS.metadata
+        about = RADIUS
         self.radius = NumberBox(about["low"], about["high"], about["step"], about["unit"])
         self.radius.setToolTip("Radius of the selected seeds in mm; 0 takes the voxel the seed lies in.")
         self.radius.valueChanged.connect(self._radius_typed)
@@ -420,7 +422,7 @@ class SphereSeeds(Panel):
         if self.spheres is None:
             return
         counts = self.spheres.spheres.counts[:, 1]
-        for row, status in enumerate(self.spheres.status()):
+        for row, status in enumerate(self.spheres.spheres.troubles()):
             _write(self.table, row, VOXELS, str(counts[row]))
             if _write(self.table, row, STATUS, status):
                 self.table.item(row, STATUS).setToolTip(status)

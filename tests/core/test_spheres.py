@@ -53,20 +53,21 @@ def test_a_seed_in_the_wrong_place_says_so():
     rows = [(-15, 0, 0, 6), (15, 0, 0, 6), (0, 0, 0, 6), (0, 0, 300, 6), (np.nan, 0, 0, 6), (-12, 0, 0, 3)]
     spheres = Spheres(pd.DataFrame(rows, columns=["x", "y", "z", "radius"]), GRID, mask)
     inside, total = (GRID.sphere((0, 0, 0), 6) & mask).sum(), GRID.sphere((0, 0, 0), 6).sum()
-    said = spheres.status(list("abcdef"))
-    shared = (GRID.sphere((-15, 0, 0), 6) & GRID.sphere((-12, 0, 0), 3)).sum()
-    assert said == [
-        f"overlaps f in {shared} voxels",
+    assert spheres.troubles() == [
+        "",
         "no voxel in the brain mask",
         f"{inside} of {total} voxels in the brain",
         "outside the grid",
         "no position",
-        f"overlaps a in {shared} voxels",
+        "",
     ]
+    shared = (GRID.sphere((-15, 0, 0), 6) & GRID.sphere((-12, 0, 0), 3)).sum()
+    said = [f"overlaps f in {shared} voxels", "", "", "", "", f"overlaps a in {shared} voxels"]
+    assert spheres.shared(list("abcdef")) == said
 
 
 def test_no_spheres_is_an_empty_picture():
     spheres = Spheres(pd.DataFrame(columns=["x", "y", "z", "radius"], dtype=float), GRID)
     assert len(spheres) == 0
     assert not spheres.labels.any()
-    assert spheres.status([]) == []
+    assert spheres.troubles() == spheres.shared([]) == []

@@ -10,9 +10,11 @@ from napari.layers import Image, Labels, Points
 
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
+from napari_connectome.core.seeds import COLUMNS, DEFAULT_RADIUS
 from napari_connectome.layers import results
 from napari_connectome.layers.seed_spheres import ROLE, SeedSpheres
-from napari_connectome.layers.seeds import COLUMNS, DEFAULT_RADIUS, SeedPoints, check_seeds, is_seeds, unique_names
+from napari_connectome.layers.seed_layer import is_seeds
+from napari_connectome.layers.seeds import SeedPoints
 from napari_connectome.layers.spatial import KEY, info, layer_kwargs, to_mm, to_world
 
 STRAIGHT = Grid((20, 24, 22), [[4, 0, 0, -42], [0, 4, 0, -60], [0, 0, 4, -30], [0, 0, 0, 1]])
@@ -216,25 +218,6 @@ def test_names_and_radii_are_made_good_whatever_is_written_into_the_layer():
     seeds.layer.data = np.array([[1, 2, 3], [4, 5, 6]])
     assert seeds.layer.data.dtype == np.float64
     assert list(seeds.table["name"]) == ["seed 1", "seed 2"]
-
-
-def test_unique_names():
-    assert unique_names(["a", None, "a", float("nan"), "", "seed 2", 7]) == [
-        "a",
-        "seed 3",
-        "a (2)",
-        "seed 4",
-        "seed 5",
-        "seed 2",
-        "7",
-    ]
-    assert unique_names(["BA 4", "BA 4"]) == ["BA 4", "BA 4 (2)"]
-    assert unique_names([None, "seed 1"]) == ["seed 2", "seed 1"]
-
-
-def test_a_table_is_completed():
-    table = check_seeds(pd.DataFrame({"x": [1], "y": [2], "z": [3], "radius": [None]}))
-    assert table["radius"].to_list() == [DEFAULT_RADIUS]
 
 
 def test_a_layer_somebody_made_is_taken_over_with_what_it_has():

@@ -7,7 +7,8 @@ import pytest
 from napari_connectome import Cleaning, SeedMap, Volume, brain_mask, seed_map
 from napari_connectome.layers import live, results
 from napari_connectome.layers.correlation import OWNER, ROLE
-from napari_connectome.layers.seeds import SeedPoints, is_seeds
+from napari_connectome.layers.seed_layer import is_seeds
+from napari_connectome.layers.seeds import SeedPoints
 from napari_connectome.layers.spatial import info, to_world
 
 

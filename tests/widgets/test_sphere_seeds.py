@@ -13,10 +13,12 @@ from qtpy.QtWidgets import QApplication, QLineEdit
 
 from napari_connectome import Grid, Run
 from napari_connectome.core.networks import network_seeds
+from napari_connectome.core.seeds import DEFAULT_RADIUS
 from napari_connectome.io.seed_table import read_seeds
 from napari_connectome.layers import results
+from napari_connectome.layers.seed_layer import is_seeds
 from napari_connectome.layers.seed_spheres import ROLE
-from napari_connectome.layers.seeds import DEFAULT_RADIUS, SeedPoints, is_seeds
+from napari_connectome.layers.seeds import SeedPoints
 from napari_connectome.layers.spatial import layer_kwargs, to_mm, to_world
 from napari_connectome.widgets.sphere_seeds import HEADERS, SphereSeeds
 
