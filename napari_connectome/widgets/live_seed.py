@@ -13,10 +13,12 @@ from superqt import QLabeledDoubleSlider
 from napari_connectome.analyses.seed_map import SeedMapper
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.networks import network_seeds
+from napari_connectome.core.seeds import RADIUS
 from napari_connectome.core.values import Run
 from napari_connectome.io.tables import write_table
 from napari_connectome.layers.correlation import CorrelationLayers
-from napari_connectome.layers.seeds import RADIUS, SeedPoints, is_seeds
+from napari_connectome.layers.seed_layer import is_seeds
+from napari_connectome.layers.seeds import SeedPoints
 from napari_connectome.layers.spatial import info
 from napari_connectome.widgets.form import NumberBox
 from napari_connectome.widgets.layer_choice import LayerChoice
