@@ -25,9 +25,9 @@ from napari_connectome.widgets.layer_choice import LayerChoice
 from napari_connectome.widgets.panel import Panel, row
 from napari_connectome.widgets.series_plot import SeriesPlot
 
-AT_REST = 30
+AT_REST = 120
 """Milliseconds a seed must stay where it is before the planes that are not on the screen are computed."""
-TOLD = 60
+TOLD = 120
 """Milliseconds after which the series follows a seed: the eye is on the map, and each repaint of the dock delays it."""
 FIRST_SEED = "PCC"
 GONE = "The map's layer was removed: press Prepare to show it again."
