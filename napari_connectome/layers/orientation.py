@@ -147,6 +147,25 @@ def position_mm(viewer: ViewerModel) -> Array | None:
     return world[-3:][::-1] if grid is None else to_mm(grid, world[-3:])
 
 
+def look_at(viewer: ViewerModel, world: Array) -> None:
+    """Bring a place (z, y, x) before the eyes: the sliders there, and in 3-D, where they show nothing, the camera."""
+    dims = viewer.dims
+    dims.set_point(range(dims.ndim - 3, dims.ndim), world)
+    if dims.ndisplay == 3:
+        point = np.r_[np.array(dims.point, dtype=np.float64)[:-3], world]
+        viewer.scene.camera.center = point[list(dims.displayed)]
+
+
+def middle_of_view(viewer: ViewerModel, grid: Grid) -> Array:
+    """The true mm in the middle of the canvas, on the plane shown; the grid's middle when that is outside the grid."""
+    dims = viewer.dims
+    world = np.array(dims.point, dtype=np.float64)
+    shown = list(dims.displayed)
+    world[shown] = np.asarray(viewer.scene.camera.center)[-len(shown) :]
+    mm = to_mm(grid, world[-3:])
+    return mm if grid.contains(mm) else grid.to_mm((np.array(grid.shape[::-1]) - 1) // 2)
+
+
 def _oblique_grid(viewer: ViewerModel) -> Grid | None:
     grids = (info(layer).get("grid") for layer in reversed(viewer.layers))
     return next((grid for grid in grids if isinstance(grid, Grid) and grid.obliqueness >= STRAIGHT), None)

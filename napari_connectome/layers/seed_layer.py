@@ -50,7 +50,7 @@ class SeedLayer:
         require_points(layer)
         known = info(layer).get("grid", grid)
         self.layer = layer
-        self._grid = known
+        self._grid: Grid = known
         self._writing = False
         self._given: pd.DataFrame | None = None
         layer.metadata = {**layer.metadata, KEY: {**info(layer), "role": "seeds", "grid": known}}

@@ -62,7 +62,7 @@ class SeedPoints(SeedLayer):
         layer.events.features.connect(self._on_features)
         layer.selected_data.events.items_changed.connect(self._on_selection)
         self._follow_selection()
-        self._told = self._current
+        self._told: int | None = self._current
 
     def close(self) -> None:
         """Stop following the layer."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from napari.layers import Layer
-from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtCore import QSignalBlocker, QTimer, Signal
 from qtpy.QtWidgets import QComboBox, QWidget
 
 
@@ -25,9 +25,13 @@ class LayerChoice(QComboBox):
     -----
     The choice is a layer, not a name: it survives renaming, and `chosen` is emitted only when another layer, or none, is
     meant. A layer that is taken out of the viewer is let go of at once.
+
+    `altered` is emitted when the layer chosen has got other data or another place in the world, once all of that has been
+    written; one that fits no more is let go of instead.
     """
 
     chosen = Signal(object)
+    altered = Signal(object)
 
     def __init__(self, viewer: Any, fits: Callable[[Layer], bool], instead: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -41,6 +45,9 @@ class LayerChoice(QComboBox):
         self._events = (events.inserted, events.removed, events.reordered, events.renamed)
         for event in self._events:
             event.connect(self.reset)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(self._on_altered)
         self.activated.connect(self._on_activated)
         self.reset()
 
@@ -48,7 +55,8 @@ class LayerChoice(QComboBox):
         """Stop following the viewer and let go of the layer."""
         for event in self._events:
             event.disconnect(self.reset)
-        self._layer = None
+        self._soon.stop()
+        self._hold(None)
         with QSignalBlocker(self):
             self.clear()
 
@@ -79,8 +87,31 @@ class LayerChoice(QComboBox):
 
     def _choose(self, layer: Layer | None) -> None:
         if layer is not self._layer:
-            self._layer = layer
+            self._soon.stop()
+            self._hold(layer)
             self.chosen.emit(layer)
+
+    def _hold(self, layer: Layer | None) -> None:
+        for event in _alterations(self._layer):
+            event.disconnect(self._alter_soon)
+        self._layer = layer
+        for event in _alterations(layer):
+            event.connect(self._alter_soon)
+
+    def _alter_soon(self) -> None:
+        self._soon.start(0)
+
+    def _on_altered(self) -> None:
+        before = self._layer
+        self.reset()
+        if before is not None and self._layer is before:
+            self.altered.emit(before)
 
     def _on_activated(self, index: int) -> None:
         self._choose(self.itemData(index))
+
+
+def _alterations(layer: Layer | None) -> tuple[Any, ...]:
+    if layer is None:
+        return ()
+    return layer.events.data, layer.events.scale, layer.events.translate, layer.events.affine

@@ -8,7 +8,17 @@ from functools import partial
 from typing import Any
 
 from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtWidgets import QDockWidget, QFrame, QHBoxLayout, QLabel, QMainWindow, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QDockWidget,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMainWindow,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 
 class Panel(QWidget):
@@ -101,6 +111,16 @@ def row(title: str, *widgets: QWidget) -> QHBoxLayout:
     for i, widget in enumerate(widgets):
         line.addWidget(widget, 1 if i == 0 else 0)
     return line
+
+
+def form(rows: dict[str, QWidget]) -> QFormLayout:
+    """Titles and widgets below each other, the widgets in line."""
+    lines = QFormLayout()
+    lines.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    for title, widget in rows.items():
+        lines.addRow(title, widget)
+        lines.labelForField(widget).setToolTip(widget.toolTip())
+    return lines
 
 
 def _share_place(panel: Panel) -> None:

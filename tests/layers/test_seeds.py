@@ -12,8 +12,8 @@ from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.seeds import COLUMNS, DEFAULT_RADIUS
 from napari_connectome.layers import results
-from napari_connectome.layers.seed_spheres import ROLE, SeedSpheres
 from napari_connectome.layers.seed_layer import is_seeds
+from napari_connectome.layers.seed_spheres import ROLE, SeedSpheres
 from napari_connectome.layers.seeds import SeedPoints
 from napari_connectome.layers.spatial import KEY, info, layer_kwargs, to_mm, to_world
 

@@ -20,7 +20,8 @@ from napari_connectome.layers.seed_layer import is_seeds
 from napari_connectome.layers.seed_spheres import ROLE
 from napari_connectome.layers.seeds import SeedPoints
 from napari_connectome.layers.spatial import layer_kwargs, to_mm, to_world
-from napari_connectome.widgets.sphere_seeds import HEADERS, SphereSeeds
+from napari_connectome.widgets.seed_table import HEADERS
+from napari_connectome.widgets.sphere_seeds import SphereSeeds
 
 _TILT = np.array([[0.95, -0.29, 0.1], [0.29, 0.95, 0.05], [-0.11, -0.02, 0.99]]) @ np.diag([6.0, 6.0, 6.0])
 OBLIQUE = Grid((10, 14, 12), np.vstack([np.column_stack([_TILT, [-20, -45, -25]]), [0, 0, 0, 1]]))
@@ -269,9 +270,9 @@ def test_seeds_made_elsewhere_are_taken_and_a_run_is_preferred(make_napari_viewe
     widget = SphereSeeds(viewer)
     viewer.window.add_dock_widget(widget)
     viewer.add_image(np.zeros(grid.shape), name="anatomy", **layer_kwargs(grid))
-    assert widget.reference.layer.name == "anatomy"
+    assert widget.layers.image.layer.name == "anatomy"
     add_run(viewer, small_run.run)
-    assert widget.reference.layer.name == "run"
+    assert widget.layers.image.layer.name == "run"
     seeds = SeedPoints.create(viewer, grid, pd.DataFrame({"x": [0.0], "y": [0.0], "z": [0.0]}))
     assert widget.seeds.layer is seeds.layer
     seeds.add("more", (6, 6, 6))
@@ -285,9 +286,9 @@ def test_points_of_the_user_are_taken_when_chosen(opened, small_run):
         np.array([[0, 1, 2, 3], [0, 4, 5, 6]]), scale=viewer.layers["run"].scale, translate=viewer.layers["run"].translate
     )
     assert widget.seeds is None
-    widget.points.layer = layer
+    widget.layers.points.layer = layer
     np.testing.assert_allclose(widget.seeds.mm, grid.to_mm([[3, 2, 1], [6, 5, 4]]))
-    assert widget.points.layer is widget.seeds.layer
+    assert widget.layers.points.layer is widget.seeds.layer
     assert is_seeds(widget.seeds.layer)
     check(widget)
 
