@@ -110,7 +110,8 @@ def _single(source: Any) -> Any:
 
 
 def storable(data: Array) -> Array:
-    """The data in a type that NIfTI files hold and other programs read; one sentence if there is none."""
+    """The data in a type that NIfTI files hold and other programs read, in native byte order; one sentence if there is none."""
+    data = data.astype(data.dtype.newbyteorder("="), copy=False)
     kind = data.dtype
     if kind.kind == "b":
         return data.astype(np.uint8)

@@ -27,7 +27,8 @@ PIECE = 1 << 22
 def read_pixels(image: Any, name: str, progress: Progress = silent) -> Array:
     """The data of a nibabel image in the file's axis order (x, y, z, …), scaled, in native byte order.
 
-    Unscaled data keep their type. Scaled data are float32, or float64 when they are stored in 32 bits or more.
+    Unscaled data keep their type. Scaled data are float32, or float64 when they are stored in 32 bits or more or when
+    float32 cannot tell their steps apart (a large intercept).
 
     Parameters
     ----------
@@ -65,11 +66,20 @@ def _read_by_nibabel(image: Any, name: str) -> Array:
     return np.asfortranarray(data) if isinstance(image.dataobj, AFNIArrayProxy) else data
 
 
-def _scaled_type(stored: np.dtype[Any]) -> np.dtype[Any]:
+def _scaled_type(stored: np.dtype[Any], slope: float = 1.0, inter: float = 0.0) -> np.dtype[Any]:
     if stored.kind == "c":
         return np.dtype(stored.newbyteorder("="))
-    wide = stored.itemsize >= (8 if stored.kind == "f" else 4)
+    wide = stored.itemsize >= (8 if stored.kind == "f" else 4) or not _holds_steps(stored, slope, inter)
     return np.dtype(np.float64 if wide else np.float32)
+
+
+def _holds_steps(stored: np.dtype[Any], slope: float, inter: float) -> bool:
+    """Whether float32 holds slope × integer + inter to a sixteenth of a step."""
+    if stored.kind not in "iu":
+        return True
+    reach = np.iinfo(stored)
+    largest = max(abs(slope * reach.min + inter), abs(slope * reach.max + inter))
+    return bool(largest < np.finfo(np.float32).max and np.spacing(np.float32(largest)) <= abs(slope) / 16)
 
 
 def _read_stream(proxy: Any, name: str, progress: Progress) -> Array:
@@ -78,7 +88,7 @@ def _read_stream(proxy: Any, name: str, progress: Progress) -> Array:
     slope, inter = (1.0, 0.0) if stored.names else (float(proxy.slope), float(proxy.inter))
     scaled = (slope, inter) != (1.0, 0.0)
     native = stored.newbyteorder("=")
-    kept = _scaled_type(stored) if scaled else native
+    kept = _scaled_type(stored, slope, inter) if scaled else native
     count = math.prod(shape)
     _check_size(str(proxy.file_like), int(proxy.offset), count * stored.itemsize, shape, name)
     memory.require(count * kept.itemsize, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -108,7 +108,7 @@ def write_labels(
         write_image(path, labels, grid, labels=True, progress=progress)
         return [os.fspath(path)]
     beside = Path(path).with_name(stem(path) + ".tsv")
-    _check_ours(beside)
+    _check_ours(beside, lambda text: "index" in text.lower().partition("\n")[0], "holds no region names")
     if list(table.columns) == ["name"] and sidecar_says(beside, table["name"]):
         write_image(path, labels, grid, labels=True, progress=progress)  # the table there may say more than the names
         return [os.fspath(path)]
@@ -118,14 +118,25 @@ def write_labels(
     return [os.fspath(path), os.fspath(beside)]
 
 
-def _check_ours(table: Path) -> None:
-    """Never write the names of regions over a table about something else."""
-    if table.is_file():
-        with open(table, encoding="utf-8", errors="replace") as stream:
-            if "index" not in stream.readline().lower():
-                raise InputError(
-                    f"{table.name} is beside the image and holds no region names: choose another name for the image."
-                )
+def _check_ours(beside: Path, is_ours: Callable[[str], bool], otherwise: str) -> None:
+    """Never write over a file beside the image that is about something else."""
+    if not os.path.isfile(beside):
+        return
+    try:
+        ours = is_ours(beside.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        ours, otherwise = False, "cannot be read"
+    if not ours:
+        raise InputError(f"{beside.name} is beside the image and {otherwise}: choose another name for the image.")
+
+
+def _is_provenance(text: str) -> bool:
+    """Whether a .json file is one that was written here."""
+    try:
+        about = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(about, dict) and {"names", "provenance"} <= set(about)
 
 
 def _save_maps(maps: Maps, path: PathLike) -> None:
@@ -133,7 +144,9 @@ def _save_maps(maps: Maps, path: PathLike) -> None:
         write_image(path, maps.data, maps.grid, tr=0.0)
         return
     about = {"names": list(maps.names), "provenance": dict(maps.provenance)}
-    with replacing(Path(path).with_name(stem(path) + ".json")) as stream:
+    beside = Path(path).with_name(stem(path) + ".json")
+    _check_ours(beside, _is_provenance, "does not say how maps were made")
+    with replacing(beside) as stream:
         stream.write(json.dumps(about, indent=2, default=_as_json, ensure_ascii=False).encode())
         write_image(path, maps.data, maps.grid, tr=0.0)
 
@@ -149,9 +162,13 @@ def _as_json(value: Any) -> Any:
 
 
 def _colours(data: Array) -> Array:
-    """Colours (…, 3 or 4) of 0-255 or 0.0-1.0 as one structured number a voxel."""
+    """Colours (…, 3 or 4) as one structured number a voxel: 0.0-1.0 or the whole range of an unsigned type become 0-255."""
     if data.dtype.kind == "f":
-        data = np.rint(np.clip(data, 0, 1) * 255)
+        data = np.rint(np.clip(np.nan_to_num(data, nan=0.0), 0, 1) * 255)
+    elif data.dtype.kind == "u" and data.dtype.itemsize > 1:
+        data = np.rint(data / (np.iinfo(data.dtype).max / 255))
+    elif data.dtype.kind != "u":
+        raise InputError(f"colours of type {data.dtype} cannot be stored in NIfTI: give uint8, uint16 or floats from 0 to 1.")
     kind = np.dtype([(channel, "u1") for channel in "RGBA"[: data.shape[-1]]])
     return np.ascontiguousarray(data.astype(np.uint8)).view(kind)[..., 0]
 

@@ -231,11 +231,97 @@ def test_places_that_cannot_be_written_are_one_sentence(tmp_path, monkeypatch):
         save(volume, tmp_path / "a.nii")
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
-def test_a_read_only_folder_is_one_sentence(tmp_path):
-    tmp_path.chmod(0o500)
-    try:
-        with pytest.raises(InputError, match="Permission denied"):
-            save(Volume(np.ones(GRID.shape), GRID), tmp_path / "a.nii")
-    finally:
-        tmp_path.chmod(0o700)
+def test_a_read_only_folder_is_one_sentence(as_nobody):
+    with pytest.raises(InputError, match=r"a\.nii cannot be written \(Permission denied\): you may not write there"):
+        save(Volume(np.ones(GRID.shape), GRID), as_nobody / "a.nii")
+
+
+@pytest.mark.parametrize("kind", ["i2", "u2", "i4", "i8", "u8", "f2", "f4", "f8"])
+@pytest.mark.parametrize("order", "<>")
+def test_byte_order_is_no_matter(tmp_path, kind, order):
+    values = np.arange(120).reshape(GRID.shape).astype(order + kind)
+    save(Volume(values, GRID), tmp_path / "a.nii.gz")
+    np.testing.assert_array_equal(nib.load(tmp_path / "a.nii.gz").get_fdata().T, np.arange(120).reshape(GRID.shape))
+
+
+@pytest.mark.parametrize("kind", ["u1", "<u2", ">u2", "u4", "f4", "f8"])
+def test_colours_of_any_range_become_bytes(tmp_path, kind):
+    shown = np.random.default_rng(0).integers(0, 256, (*GRID.shape, 3))
+    shown.flat[:2] = 0, 255
+    top = 1 if "f" in kind else np.iinfo(kind).max
+    data = (shown / 255 * top).astype(kind) if "f" in kind else (shown * (top // 255)).astype(kind)
+    write_image(tmp_path / "rgb.nii", data, GRID, rgb=True)
+    np.testing.assert_array_equal(open_image(tmp_path / "rgb.nii").data, shown)
+
+
+def test_colours_without_a_value_are_black_and_signed_ones_refused(tmp_path):
+    write_image(tmp_path / "rgb.nii", np.full((*GRID.shape, 3), np.nan), GRID, rgb=True)
+    assert not open_image(tmp_path / "rgb.nii").data.any()
+    with pytest.raises(InputError, match="colours of type int16"):
+        write_image(tmp_path / "b.nii", np.zeros((*GRID.shape, 3), np.int16), GRID, rgb=True)
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_stays_a_link(tmp_path, name, there):
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    if there:
+        (kept / name).write_bytes(b"old")
+    (tmp_path / name).symlink_to(kept / name)
+    save(Volume(np.ones(GRID.shape), GRID), tmp_path / name)
+    assert (tmp_path / name).is_symlink()
+    assert load_volume(kept / name).data.all()
+    assert os.listdir(kept) == [name]
+
+
+@pytest.mark.parametrize("text", ['{"RepetitionTime": 2}', "[1]", "no json", ""])
+def test_a_json_of_somebody_elses_is_never_overwritten(tmp_path, text):
+    maps = Maps(np.zeros((1, *GRID.shape)), GRID, provenance={"fwhm": 6.0})
+    (tmp_path / "mine.json").write_text(text)
+    with pytest.raises(InputError, match=r"mine\.json is beside the image .* choose another name"):
+        save(maps, tmp_path / "mine.nii.gz")
+    assert os.listdir(tmp_path) == ["mine.json"]
+    assert (tmp_path / "mine.json").read_text() == text
+    (tmp_path / "mine.json").unlink()
+    for _ in range(2):  # our own may be renewed
+        save(maps, tmp_path / "mine.nii.gz")
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.EACCES, "you may not write there, so choose another folder"),
+        (errno.EROFS, "you may not write there, so choose another folder"),
+        (errno.ENOSPC, "free some space or choose another folder"),
+        (errno.ENAMETOOLONG, "choose a shorter name"),
+        (errno.EIO, "choose another folder"),
+    ],
+)
+def test_what_the_system_refuses_comes_with_what_helps(tmp_path, monkeypatch, number, advice):
+    def refused(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(atomic, "open", refused, raising=False)
+    with pytest.raises(InputError, match=rf"\({os.strerror(number)}\): {advice}\.$"):
+        save(Volume(np.ones(GRID.shape), GRID), tmp_path / "a.nii")
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "ü" * 125, "brain"])
+def test_long_names_are_written_or_refused_in_one_sentence(tmp_path, name):
+    path = tmp_path / f"{name}.nii.gz"
+    if len(path.name.encode()) > 255:
+        with pytest.raises(InputError, match="choose a shorter name"):
+            save(Volume(np.ones(GRID.shape), GRID), path)
+        assert os.listdir(tmp_path) == []
+    else:
+        save(Volume(np.ones(GRID.shape), GRID), path)
+        assert load_volume(path).data.all()
+
+
+def test_a_folder_one_may_not_enter_is_one_sentence(as_nobody):
+    closed = as_nobody / "closed"
+    with pytest.raises(InputError, match=r"inner cannot be written \(Permission denied\): you may not write there"):
+        save(Volume(np.ones(GRID.shape), GRID), closed / "inner" / "a.nii")
+    with pytest.raises(InputError, match=r"a\.nii cannot be written \(Permission denied\): you may not write there"):
+        save(Volume(np.ones(GRID.shape), GRID), closed / "a.nii")

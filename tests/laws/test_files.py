@@ -156,3 +156,29 @@ def test_read_write_read_keeps_values_in_mm(file):
         twice = open_image(again)
         assert twice.grid.matches(opened.grid)
         np.testing.assert_array_equal(twice.data, opened.data)
+
+
+@given(
+    st.sampled_from(["i1", "u1", "i2", "u2"]),
+    st.floats(1e-6, 1e4),
+    st.floats(-1e8, 1e8),
+)
+@settings(max_examples=60, deadline=None)
+def test_scaled_integers_keep_their_steps(kind, slope, inter):
+    """Neighbouring stored integers are a step apart after reading, however large the intercept."""
+    reach = np.iinfo(kind)
+    stored = np.linspace(reach.min, reach.max, 250).astype(np.int64)
+    stored = np.unique(np.r_[stored, stored[:-1] + 1]).astype(kind)[:, None, None]
+    slope, inter = float(np.float32(slope)), float(np.float32(inter))
+    header = nib.Nifti1Header()
+    header.set_data_dtype(kind)
+    header.set_data_shape(stored.shape)
+    header.set_sform(np.eye(4), code=1)
+    header["scl_slope"], header["scl_inter"] = slope, inter
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.nii"
+        with open(path, "wb") as stream:
+            header.write_to(stream)
+            stream.write(b"\0" * (int(header["vox_offset"]) - stream.tell()) + stored.tobytes(order="F"))
+        found = open_image(path).data.T
+    np.testing.assert_allclose(np.diff(found.ravel().astype(np.float64)), np.diff(stored.ravel().astype(int)) * slope, rtol=0.1)
