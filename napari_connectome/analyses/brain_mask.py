@@ -38,13 +38,14 @@ def brain_mask(run: Run, method: str = "background", progress: Progress = silent
     inside = int(mask.sum())
     if inside == 0:
         raise InputError(
-            f"the {method} mask of {run.name} is empty: its mean image shows no brain; was the mean removed? Give a mask image."
+            f"the {method} mask of {run.name} is empty, since its mean image shows no brain (was the mean removed?): "
+            "give a mask image."
         )
     # The median of a noisy border equals next to no voxel: then the mask is the whole box, less a voxel or two.
     if inside > 0.999 * mask.size:
         other = "epi" if method == "background" else "background"
         raise InputError(
             f"the {method} mask of {run.name} holds {inside} of its {mask.size} voxels, so no surround was found: "
-            f"use the {other} mask or give a mask image."
+            f"use the {other} mask or, where that fails too, give a mask image."
         )
     return Volume(mask, run.grid, name=f"{run.name} mask")

@@ -13,9 +13,10 @@ import pandas as pd
 from napari_connectome.analyses.brain_mask import brain_mask
 from napari_connectome.core.cleaning import Cleaning, cleaning_matrix
 from napari_connectome.core.errors import InputError, Progress, part, silent
+from napari_connectome.core.masks import inside_of
 from napari_connectome.core.params import Params, param
 from napari_connectome.core.reduction import reduce_run, reduce_time
-from napari_connectome.core.seeds import RADIUS
+from napari_connectome.core.seeds import RADIUS, check_mm, check_radius, require_centres
 from napari_connectome.core.threads import one_thread
 from napari_connectome.core.values import Maps, Regions, Run, Volume
 
@@ -82,8 +83,11 @@ class SeedMapper:
         time = reduce_time(matrix)
         if mask is None:
             mask = brain_mask(run, "auto", progress=part(progress, 0.0, 0.1))
-        run.grid.require(mask.grid, run.name, f"the mask {mask.name}" if mask.name != "volume" else "the mask")
-        inside = np.asarray(mask.data, dtype=bool)
+        if not isinstance(mask, Volume):
+            raise InputError("the mask must be a Volume: Volume(array, run.grid).")
+        called = f"the mask {mask.name}" if mask.name != "volume" else "the mask"
+        run.grid.require(mask.grid, run.name, called)
+        inside = inside_of(mask.data, called)
         if not inside.any():
             raise InputError("the mask is empty: choose one with voxels in the brain.")
         self.mask = Volume(inside, run.grid, name=mask.name)
@@ -93,10 +97,8 @@ class SeedMapper:
         self.dof = max(1.0, time.effective - 2)
         self._reduced, rows = reduce_run(run.data, run.grid, inside, time, params.fwhm, part(progress, 0.1, 1.0))
         self._basis = time.basis[:, :rows]
-        kept = len(matrix)
         self.volumes = np.arange(run.n_volumes) if run.keep is None else np.flatnonzero(run.keep)
-        if len(self.volumes) != kept:
-            raise AssertionError(f"{kept} cleaned volumes for {len(self.volumes)} kept")
+        self._censored = [] if run.keep is None else np.flatnonzero(~run.keep).tolist()
         self._where = np.flatnonzero(inside)
         self._position = np.full(inside.size, -1, dtype=np.int32)
         self._position[self._where] = np.arange(len(self._where), dtype=np.int32)
@@ -166,8 +168,8 @@ class SeedMapper:
                 return np.asarray(self._basis @ (self._sum / max(1, len(self.seed))))
         z, y, x = np.unravel_index(self._where[self.seed], self.grid.shape)
         mean = np.nan_to_num(run.data[:, z, y, x].astype(np.float64), posinf=0.0, neginf=0.0).mean(axis=1)
-        mean[~self._matrix.any(axis=0)] = 0  # censored
-        series = self._matrix @ (mean - mean.mean()) if len(self.seed) else np.zeros(len(self._matrix))
+        mean[self._censored] = 0  # whatever they hold
+        series = self._matrix @ mean if len(self.seed) else np.zeros(len(self._matrix))
         return np.asarray(series - series.mean())
 
     # -- the map ------------------------------------------------------------------------------------------------------
@@ -212,7 +214,7 @@ class SeedMapper:
         """The map of a seed: a centre in mm (a sphere of the parameters' radius), a mask, or what was selected."""
         if isinstance(seed, Volume):
             self.grid.require(seed.grid, self.run_name, "the seed")
-            self.select(self.positions(np.asarray(seed.data, dtype=bool)))
+            self.select(self.positions(inside_of(seed.data, f"the seed {seed.name}")))
         elif seed is not None:
             self.select(self.sphere(seed))
         return Volume(self.fill(self.values(self.direction())), self.grid, name=self.params.statistic)
@@ -224,6 +226,7 @@ class SeedMapper:
             "parameters": self.params.to_dict(),
             "run": self.run_name,
             "volumes": len(self.volumes),
+            "censored": self._censored,
             "confounds": self.confounds,
             "mask": self.mask.name,
             "mask_voxels": self.n_voxels,
@@ -274,39 +277,67 @@ def seed_map(
     -----
     r is Pearson's, as in ``nilearn``'s seed-to-voxel example but for its factor (T-1)/T.
     """
+    params = params or SeedMap()
+    regions = _regions(run, seeds, params.radius)
     mapper = SeedMapper(run, params, mask, progress=progress)
-    names, regions = _seed_voxels(mapper, seeds)
     data = np.zeros((len(regions), *run.grid.shape), dtype=np.float32)
-    for name, region, out in zip(names, regions, data, strict=True):
-        mapper.select(region)
+    for region, out in zip(regions, data, strict=True):
+        mapper.select(mapper.positions(region.voxels))
+        region.about["voxels"] = len(mapper.seed)
         try:
             mapper.fill(mapper.values(mapper.direction()), out)
         except InputError as error:
-            raise InputError(f"{name}: {error}") from None
-    return Maps(data, run.grid, names=names, provenance={**mapper.provenance(), "seeds": names})
+            raise InputError(f"{region.about['name']}: {error}") from None
+    about = [region.about for region in regions]
+    return Maps(data, run.grid, names=[a["name"] for a in about], provenance={**mapper.provenance(), "seeds": about})
 
 
-def _seed_voxels(mapper: SeedMapper, seeds: Any) -> tuple[list[str], list[Array]]:
-    if isinstance(seeds, (Volume, Regions)):
-        mapper.grid.require(seeds.grid, mapper.run_name, "the seed image")
-        if isinstance(seeds, Volume):
-            return [seeds.name], [mapper.positions(np.asarray(seeds.data, dtype=bool))]
-        return list(seeds.table["name"]), [mapper.positions(seeds.labels == i) for i in seeds.ids]
-    if isinstance(seeds, pd.DataFrame):
-        missing = [c for c in "xyz" if c not in seeds]
-        if missing:
-            raise InputError(f"the table of seeds has no column {', '.join(missing)}: it needs x, y and z in mm.")
-        centres = seeds[["x", "y", "z"]].to_numpy(dtype=np.float64)
-        names = [str(n) for n in seeds["name"]] if "name" in seeds else [_spot(c) for c in centres]
-        radii = seeds["radius"].to_numpy(dtype=np.float64) if "radius" in seeds else np.full(len(seeds), mapper.params.radius)
+@dataclass(frozen=True, eq=False)
+class _Region:
+    """A seed as flat voxels of the grid, with what is known of it in plain values."""
+
+    voxels: Array
+    about: dict[str, Any]
+
+
+def _regions(run: Run, seeds: Any, radius: float) -> list[_Region]:
+    """The seeds of `seed_map`, checked before the run is prepared."""
+    if isinstance(seeds, Volume | Regions):
+        run.grid.require(seeds.grid, run.name, "the seed image")
+    if isinstance(seeds, Volume):
+        return [_Region(np.flatnonzero(inside_of(seeds.data, f"the seed {seeds.name}")), {"name": seeds.name})]
+    if isinstance(seeds, Regions):
+        found = [
+            _Region(np.flatnonzero(seeds.labels == i), {"name": str(name), "label": int(i)})
+            for i, name in zip(seeds.ids, seeds.table["name"], strict=True)
+        ]
     else:
-        centres = np.atleast_2d(np.asarray(seeds, dtype=np.float64))
-        if centres.ndim != 2 or centres.shape[1] != 3:
-            raise InputError(f"seeds must be an (n × 3) array of mm, not of shape {np.shape(seeds)}.")
-        names, radii = [_spot(c) for c in centres], np.full(len(centres), mapper.params.radius)
-    if not len(centres):
+        found = [_sphere(run, *row) for row in _spheres(seeds, radius)]
+    if not found:
         raise InputError("no seed was given: give at least one.")
-    return names, [mapper.sphere(c, r) for c, r in zip(centres, radii, strict=True)]
+    return found
+
+
+def _spheres(seeds: Any, radius: float) -> list[tuple[str, Array, float]]:
+    """Name, centre and radius of each sphere, from a table or an array of centres."""
+    if isinstance(seeds, pd.DataFrame):
+        require_centres(seeds, "the table of seeds")
+        centres = [check_mm(row) for row in seeds[["x", "y", "z"]].to_numpy(dtype=object)]
+        names = [str(n) for n in seeds["name"]] if "name" in seeds else [_spot(c) for c in centres]
+        radii = [check_radius(r) for r in seeds["radius"]] if "radius" in seeds else [radius] * len(centres)
+        return list(zip(names, centres, radii, strict=True))
+    try:
+        places = np.atleast_1d(np.asarray(seeds, dtype=np.float64))
+    except (TypeError, ValueError):
+        places = np.empty(0)
+    if places.ndim > 2 or places.shape[-1] != 3:
+        raise InputError("seeds must be centres in mm (n × 3), a table with x, y and z, a mask Volume or Regions.")
+    return [(_spot(c), check_mm(c), radius) for c in np.atleast_2d(places)]
+
+
+def _sphere(run: Run, name: str, centre: Array, radius: float) -> _Region:
+    x, y, z = centre.tolist()
+    return _Region(run.grid.sphere_voxels(centre, radius), {"name": name, "x": x, "y": y, "z": z, "radius": float(radius)})
 
 
 def _spot(mm: Array) -> str:

@@ -227,7 +227,8 @@ def _kept(n_volumes: int, keep: npt.ArrayLike | None) -> Array:
             )
         kept = np.flatnonzero(flags)
     if len(kept) < 3:
-        raise InputError(f"{len(kept)} of {n_volumes} volumes are kept, and cleaning needs at least 3: censor fewer volumes.")
+        left = "censor fewer volumes" if len(kept) < n_volumes else "take a longer run"
+        raise InputError(f"{len(kept)} of {n_volumes} volumes are kept, and cleaning needs at least 3: {left}.")
     return kept
 
 

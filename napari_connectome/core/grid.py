@@ -103,9 +103,10 @@ class Grid:
             raise InputError(
                 f"{others} is on a {other.size} grid and {mine} on {self.size}: resample {others} to {mine} first."
             )
-        shift = np.abs(other.affine - self.affine)[:3, 3].max()
+        corners = np.array([(0, 0, 0), np.array(self.shape[::-1]) - 1])
+        apart = np.linalg.norm(self.to_mm(corners) - other.to_mm(corners), axis=1).max()
         raise InputError(
-            f"{others} has the size of {mine} but lies elsewhere (origins {shift:.2f} mm apart): "
+            f"{others} has the size of {mine} but lies elsewhere (up to {apart:.2f} mm apart): "
             f"resample {others} to {mine} first."
         )
 
@@ -118,9 +119,9 @@ class Grid:
         """
         centre = np.asarray(centre_mm, dtype=np.float64)
         if centre.shape != (3,) or not np.isfinite(centre).all():
-            raise InputError(f"a sphere needs a centre of three numbers in mm, not {centre_mm!r}.")
+            raise InputError(f"a sphere needs a centre of three numbers in mm, not {np.asarray(centre_mm).tolist()}.")
         if not (np.isfinite(radius_mm) and radius_mm >= 0):
-            raise InputError(f"a sphere needs a radius of 0 mm or more, not {radius_mm!r}.")
+            raise InputError(f"a sphere needs a radius of 0 mm or more, not {radius_mm}.")
         middle = self.to_voxel(centre)
         # Half-widths of the box around the ball in voxel units: exact for oblique grids.
         reach = radius_mm * np.linalg.norm(self._inverse[:3, :3], axis=1) + 1.0

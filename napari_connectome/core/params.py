@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, Self, get_type_hints
 
+import numpy as np
+
 from napari_connectome.core.errors import InputError
 
 
@@ -55,7 +57,7 @@ class Params:
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            _check(type(self).__name__, field, getattr(self, field.name))
+            object.__setattr__(self, field.name, _checked(type(self), field, getattr(self, field.name)))
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed, checked again."""
@@ -68,7 +70,7 @@ class Params:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Make the parameters that `to_dict` described; a field left out takes its default."""
-        hints = get_type_hints(cls)
+        hints = _hints(cls)
         unknown = sorted(set(values) - {field.name for field in dataclasses.fields(cls)})
         if unknown:
             raise InputError(f"{cls.__name__} has no parameter {', '.join(unknown)}: take it out or check its spelling.")
@@ -86,18 +88,44 @@ def _plain(value: Any) -> Any:
 def _typed(kind: Any, value: Any) -> Any:
     if isinstance(kind, type) and issubclass(kind, Params) and isinstance(value, Mapping):
         return kind.from_dict(value)
-    return float(value) if kind is float else value
+    return float(value) if value in ("inf", "-inf") else value
 
 
-def _check(owner: str, field: dataclasses.Field[Any], value: Any) -> None:
-    about = field.metadata
+def _checked(owner: type[Params], field: dataclasses.Field[Any], value: Any) -> Any:
+    """The value as its field's own type, numpy's numbers as Python's; or one sentence."""
+    about, kind = field.metadata, _hints(owner)[field.name]
     if not about:
-        return
-    name = f"{owner}.{field.name}"
+        return value
+    name = f"{owner.__name__}.{field.name}"
     if about["choices"]:
         if value not in about["choices"]:
             raise InputError(f"{name} is {value!r} and must be one of {', '.join(about['choices'])}.")
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        unit = f" {about['unit']}" if about["unit"] else ""
-        if not about["low"] <= value <= about["high"]:
-            raise InputError(f"{name} is {value:g}{unit} and must lie between {about['low']:g} and {about['high']:g}{unit}.")
+        return str(value)
+    if isinstance(kind, type) and issubclass(kind, Params):
+        if not isinstance(value, kind):
+            raise InputError(f"{name} is {value!r} and must be a {kind.__name__}(…).")
+        return value
+    if kind is bool:
+        if not isinstance(value, bool | np.bool_):
+            raise InputError(f"{name} is {value!r} and must be True or False.")
+        return bool(value)
+    return _number(name, about, kind, value) if kind in (int, float) else value
+
+
+def _number(name: str, about: Mapping[str, Any], kind: type, value: Any) -> Any:
+    unit = f" {about['unit']}" if about["unit"] else ""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        off = "" if about["off"] is None else f" ({about['off']:g} is off)"
+        raise InputError(f"{name} is {value!r} and must be a number{unit and f' of{unit}'}{off}.")
+    if not about["low"] <= value <= about["high"]:
+        raise InputError(f"{name} is {value:g}{unit} and must lie between {about['low']:g} and {about['high']:g}{unit}.")
+    return kind(value)
+
+
+_HINTS: dict[Any, dict[str, Any]] = {}
+
+
+def _hints(owner: type[Params]) -> dict[str, Any]:
+    if owner not in _HINTS:
+        _HINTS[owner] = get_type_hints(owner)
+    return _HINTS[owner]

@@ -26,6 +26,8 @@ NEGLIGIBLE = 1e-6
 """Singular values below this share of the largest are never looked at: below what float32 rounding leaves anyway."""
 TOLERANCE = 1e-6
 """The error of r that leaving rows out may cause; it decides how many rows are kept."""
+FEWEST = 4
+"""Independent volumes below which every correlation is near 1 or -1."""
 ROWS_AT_ONCE = 16
 """Rows smoothed together: 16 volumes of 2 mm fit the cache of today's processors."""
 
@@ -40,6 +42,9 @@ class TimeReduction:
         U: cleaned and centred series are ``basis @ reduced``.
     weights : (k × n) float64 array
         A, rows in the order of falling singular values; columns of the volumes that count.
+    rise : (k,) float64 array
+        A applied to a constant of 1: 0 but where the cleaning makes something of a series' mean (confounds regressed
+        without their own mean taken off, and no detrending).
     used : (n,) int array
         Those volumes: censored ones are never read, whatever they hold.
     effective : float
@@ -49,6 +54,7 @@ class TimeReduction:
 
     basis: Array
     weights: Array
+    rise: Array
     used: Array
     effective: float
 
@@ -69,12 +75,21 @@ def reduce_time(matrix: Array) -> TimeReduction:
         )
     kept = values > values[0] * NEGLIGIBLE**2
     values, vectors = values[kept], vectors[:, kept]
+    effective = float(values.sum() ** 2 / (values**2).sum())
+    if effective < FEWEST:
+        raise InputError(
+            f"the cleaning leaves {effective:.1f} independent volumes of {len(matrix)}, too few to correlate: "
+            "use fewer confounds, a wider band or fewer censored volumes."
+        )
     singular = np.sqrt(values)
+    weights = singular[:, None] * vectors.T
+    rise = weights.sum(axis=1)
     return TimeReduction(
         basis=centred @ vectors / singular,
-        weights=singular[:, None] * vectors.T,
+        weights=weights,
+        rise=np.where(np.abs(rise).max() > 1e-9 * singular[0], rise, 0.0),
         used=used,
-        effective=float(values.sum() ** 2 / (values**2).sum()),
+        effective=effective,
     )
 
 
@@ -173,7 +188,8 @@ def _rows_needed(data: Array, mask: Array, time: TimeReduction, sampled: int = 2
     where = np.flatnonzero(mask)
     where = where[:: max(1, len(where) // sampled)]
     z, y, x = np.unravel_index(where, mask.shape)
-    energy = (time.weights @ _demeaned(data[:, z, y, x][time.used])) ** 2
+    changes, level = _demeaned(data[:, z, y, x][time.used])
+    energy = (time.weights @ changes + np.outer(time.rise, level)) ** 2
     total = energy.sum(axis=0)
     alive = total > 0
     if not alive.any():
@@ -183,18 +199,23 @@ def _rows_needed(data: Array, mask: Array, time: TimeReduction, sampled: int = 2
     return max(1, int(np.count_nonzero(worst > TOLERANCE / 2)))
 
 
-def _demeaned(columns: Array) -> Array:
-    """(t × n) as float with about its mean off each column (rounding in float32 is then 8 times smaller); NaN and inf as 0."""
+def _demeaned(columns: Array) -> tuple[Array, Array]:
+    """(t × n) as float32 less about each column's mean, and what was taken off (n,); NaN and infinities count as 0.
+
+    Rounding is 8 times smaller for it.
+    """
     if columns.dtype.kind == "f":
-        if not np.isfinite(columns.sum()):
+        if columns.dtype.itemsize < 4:
+            columns = columns.astype(np.float32)
+        if not np.isfinite(columns).all():
             columns = np.nan_to_num(columns, nan=0.0, posinf=0.0, neginf=0.0)
-        if columns.dtype.itemsize > 4:
-            return np.asarray((columns - columns.mean(axis=0)).astype(np.float32))
-    elif columns.dtype.itemsize > 2:
-        return np.asarray((columns - columns.mean(axis=0)).astype(np.float32))
+    if columns.dtype.itemsize > 4 or (columns.dtype.kind in "iu" and columns.dtype.itemsize > 2):
+        level = columns.mean(axis=0, dtype=np.float64)
+        return np.asarray((columns - level).astype(np.float32)), level
     plane = columns.astype(np.float32)
-    plane -= np.full(len(plane), 1 / len(plane), dtype=np.float32) @ plane
-    return plane
+    level = np.full(len(plane), 1 / len(plane), dtype=np.float32) @ plane
+    plane -= level
+    return plane, level
 
 
 def _reduce_support(data: Array, support: Array, time: TimeReduction, k: int, progress: Any) -> tuple[Array, Array, Array]:
@@ -207,8 +228,10 @@ def _reduce_support(data: Array, support: Array, time: TimeReduction, k: int, pr
     for z in range(len(support)):
         start, stop = stop, stop + int(support[z].sum())
         if stop > start:
-            plane = _demeaned(_columns(data, z, support[z], time.used))
+            plane, level = _demeaned(_columns(data, z, support[z], time.used))
             reduced = weights @ plane
+            if time.rise.any():
+                reduced += np.outer(time.rise, level).astype(np.float32)
             rows[:, start:stop] = reduced[:k]
             energy[start:stop] = np.sqrt(np.einsum("tn,tn->n", plane, plane))
             tail[start:stop] = np.sqrt(np.einsum("kn,kn->n", reduced[k:], reduced[k:]))

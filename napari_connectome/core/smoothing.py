@@ -58,8 +58,8 @@ def apply_axes(data: Array, matrices: Sequence[Array]) -> Array:
 
 def require_fwhm(fwhm: float) -> float:
     """Return `fwhm` in mm or raise one sentence."""
-    if not (np.isfinite(fwhm) and fwhm >= 0):
-        raise InputError(f"the smoothing width is {fwhm} mm and must be 0 (off) or more.")
+    if not isinstance(fwhm, int | float | np.number) or not (np.isfinite(fwhm) and fwhm >= 0):
+        raise InputError(f"the smoothing width is {fwhm} mm and must be one number, 0 (off) or more.")
     return float(fwhm)
 
 
@@ -97,6 +97,10 @@ def smooth(image: Image, fwhm: float, progress: Progress = silent) -> Image:
 
     Equal to ``nilearn.image.smooth_img`` to 1e-15 (float64) or 3e-7 (float32) of the largest value.
     """
+    if not isinstance(image, Run | Volume | Maps):
+        raise InputError(
+            f"only a Run, Volume or Maps can be smoothed, not {type(image).__name__}: put the array on a grid first."
+        )
     size = image.grid.voxel_size
     if image.data.ndim == 3:
         return type(image)(**{**vars(image), "data": smooth_array(image.data, fwhm, size)})

@@ -16,6 +16,10 @@ from napari_connectome.core.grid import Grid
 Array = npt.NDArray[Any]
 
 
+SHORTEST, LONGEST = 0.01, 100.0
+"""TR in seconds: what is outside was meant in another unit."""
+
+
 def _on_grid(what: str, data: Array, grid: Grid, ndim: int, letters: str) -> None:
     if data.ndim != ndim:
         raise InputError(
@@ -55,8 +59,12 @@ class Run:
     def __post_init__(self) -> None:
         object.__setattr__(self, "data", np.asanyarray(self.data))
         _on_grid("a run", self.data, self.grid, 4, "t, z, y, x")
-        if not (np.isfinite(self.tr) and self.tr > 0):
-            raise InputError(f"the TR of {self.name} is {self.tr} and must be a positive number of seconds: give tr=….")
+        if isinstance(self.tr, bool) or not isinstance(self.tr, int | float | np.number) or not SHORTEST <= self.tr <= LONGEST:
+            raise InputError(
+                f"the TR of {self.name} is {self.tr!r} and must be a positive number of seconds, "
+                f"{SHORTEST:g} to {LONGEST:g}: give tr=…."
+            )
+        object.__setattr__(self, "tr", float(self.tr))
         if self.confounds is not None:
             table = self.confounds if isinstance(self.confounds, pd.DataFrame) else _as_table(self.confounds)
             if len(table) != self.n_volumes:
@@ -82,7 +90,10 @@ class Run:
 
 
 def _as_table(values: Any) -> pd.DataFrame:
-    columns = np.asarray(values, dtype=np.float64)
+    try:
+        columns = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError("the confounds must be a table of numbers: read a file with load_run(…, confounds=path).") from None
     if columns.ndim == 1:
         columns = columns[:, None]
     if columns.ndim != 2:
@@ -163,6 +174,8 @@ def as_label_type(labels: Array) -> Array:
     """Return labels as the smallest unsigned integer type that holds them; refuse what are no labels."""
     if labels.dtype == bool:
         return labels.astype(np.uint8)
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        raise InputError("labels must be whole numbers, and some of those given are NaN or infinite: set these to 0 first.")
     if labels.dtype.kind == "f" and not np.array_equal(labels, np.rint(labels)):
         raise InputError(
             "labels must be whole numbers, and the values given have fractions: threshold or round the image first."

@@ -38,7 +38,7 @@ def test_auto_takes_background_where_there_is_one(ball):
 def test_one_sentence_where_there_is_no_brain(ball):
     with pytest.raises(InputError, match="background mask of rest is empty"):
         brain_mask(run_of(np.zeros(SHAPE)))
-    with pytest.raises(InputError, match="use the epi mask or give a mask image"):
+    with pytest.raises(InputError, match="use the epi mask or, where that fails too, give a mask image"):
         brain_mask(run_of(ball * 1000.0, noise=30.0))
     with pytest.raises(InputError, match="'otsu' and must be one of background, epi, auto"):
         brain_mask(run_of(ball * 1000.0), "otsu")

@@ -47,7 +47,7 @@ def test_grids_that_differ_are_named_with_their_sizes():
         Grid((6, 8, 9), MNI3).require(Grid((7, 8, 9), MNI3), "the run", "the labels")
     moved = MNI3.copy()
     moved[0, 3] += 3
-    with pytest.raises(InputError, match=r"3\.00 mm apart"):
+    with pytest.raises(InputError, match=r"up to 3\.00 mm apart"):
         Grid((7, 8, 9), MNI3).require(Grid((7, 8, 9), moved), "the run", "the labels")
 
 
