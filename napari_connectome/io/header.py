@@ -23,6 +23,10 @@ SUFFIXES = (".nii.gz", ".nii", ".mgz", ".mgh", ".mnc", ".head", ".brik.gz", ".br
 
 
 NO_ORIENTATION = "an Analyze header gives no orientation: left and right are a guess"
+MILLIMETRES = {1: ("metres", 1e3), 3: ("micrometres", 1e-3)}
+"""What a header's units of space are in mm, by the space bits of its xyzt_units."""
+SHORTEST, LONGEST = 0.05, 100.0
+"""Seconds between which a repetition time is believed."""
 MINC_TIME = {"s": "sec", "sec": "sec", "seconds": "sec", "ms": "msec", "msec": "msec"}
 
 
@@ -55,13 +59,15 @@ def stem(path: str | os.PathLike[str]) -> str:
 
 
 def is_image(path: str | os.PathLike[str]) -> bool:
-    """Whether this is an image file, or a broken one (reading it then says what is wrong)."""
+    """Whether this is an image file, or a broken one (reading it then says what is wrong); all that is called .nii is."""
+    if str(path).lower().endswith((".nii", ".nii.gz")):
+        return True
     try:
         _load(path)
     except ImageFileError:
         return os.path.getsize(path) == 0 or not _unpacks(path)
     except Exception:
-        return Path(path).is_file()
+        return os.path.isfile(path)
     return True
 
 
@@ -80,12 +86,7 @@ def _unpacks(path: str | os.PathLike[str]) -> bool:
 def open_header(path: str | os.PathLike[str]) -> Any:
     """The nibabel image of a file, its data not yet read; one sentence for what is none."""
     name = Path(path).name
-    if not Path(path).exists():
-        raise InputError(f"there is no file {path}: check the path.")
-    if Path(path).is_dir():
-        raise InputError(f"{path} is a folder: give the path of an image file.")
-    if os.path.getsize(path) == 0:
-        raise InputError(f"{name} is empty: copy or download it again.")
+    _require_readable(path)
     try:
         return _load(path)
     except ImageFileError as error:
@@ -101,6 +102,22 @@ def open_header(path: str | os.PathLike[str]) -> Any:
             ) from error
         words = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise InputError(f"the header of {name} cannot be read ({words}): copy or download the file again.") from error
+
+
+def _require_readable(path: str | os.PathLike[str]) -> None:
+    if os.path.isdir(path):
+        raise InputError(f"{path} is a folder: give the path of an image file.")
+    try:
+        with open(path, "rb") as stream:
+            empty = not stream.read(1)
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a path with a zero in it
+        raise InputError(f"there is no file {path}: check the path.") from error
+    except PermissionError as error:
+        raise InputError(f"you may not read {path} (permission denied): ask whom it belongs to, or choose another.") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be opened ({error.strerror or error}): check the path.") from error
+    if empty:
+        raise InputError(f"{Path(path).name} is empty: copy or download it again.")
 
 
 def _load(path: str | os.PathLike[str]) -> Any:
@@ -121,6 +138,29 @@ def is_nifti(image: Any) -> bool:
     return isinstance(image, nib.Nifti1Pair)
 
 
+def affine_of(image: Any, name: str) -> Array:
+    """The affine of an image, voxel index to mm, whatever unit its header has; one sentence for one that is none."""
+    affine = np.asarray(image.affine, dtype=np.float64)
+    broken = f"the header of {name} gives no usable voxel size or orientation: repair the header first."
+    if affine.shape != (4, 4) or not np.isfinite(affine).all():
+        raise InputError(broken)
+    affine = np.diag([*[_millimetres(image)] * 3, 1.0]) @ affine
+    size = np.linalg.norm(affine[:3, :3], axis=0)
+    # Axes that nearly fall together are no orientation, and are too much for what looks for the nearest one.
+    if not (size > 1e-6).all() or not (size < 1e6).all() or abs(np.linalg.det(affine[:3, :3] / size)) < 1e-4:
+        raise InputError(broken)
+    return affine
+
+
+def _millimetres(image: Any) -> float:
+    """How many mm the header's unit of space is; voxels of metres are a slip, and mm are meant."""
+    if not is_nifti(image):
+        return 1.0
+    _, factor = MILLIMETRES.get(int(image.header["xyzt_units"]) & 0x07, ("", 1.0))
+    largest = np.abs(np.asarray(image.affine, dtype=np.float64)[:3, :3]).max() * factor
+    return 1.0 if factor > 1 and largest > 100 else factor
+
+
 def minc_axes(image: Any) -> tuple[str, ...]:
     """The names of a MINC file's axes, in their order; empty for other formats."""
     minc = getattr(image.dataobj, "minc_file", None)
@@ -132,14 +172,19 @@ def orientation_notices(image: Any) -> list[str]:
     if not is_nifti(image):
         return [NO_ORIENTATION] if type(image).__name__ == "AnalyzeImage" else []
     header = image.header
+    notices = []
+    unit, factor = MILLIMETRES.get(int(header["xyzt_units"]) & 0x07, ("", 1.0))
+    if unit:
+        taken = "shown in mm" if _millimetres(image) == factor else "taken as mm, since no voxel is that large"
+        notices.append(f"the header gives its coordinates in {unit}: they are {taken}")
     if int(header["sform_code"]) <= 0 and int(header["qform_code"]) <= 0:
-        return ["the header gives no orientation (sform and qform codes 0): left and right are a guess"]
+        notices.append("the header gives no orientation (sform and qform codes 0): left and right are a guess")
     if int(header["sform_code"]) > 0 and int(header["qform_code"]) > 0:
-        return _disagreement(header)
-    return []
+        notices += _disagreement(header, _millimetres(image))
+    return notices
 
 
-def _disagreement(header: Any) -> list[str]:
+def _disagreement(header: Any, mm: float) -> list[str]:
     """A notice where the two orientations of a header put a corner more than a voxel apart."""
     try:
         sform, qform = header.get_sform(), header.get_qform()
@@ -151,7 +196,7 @@ def _disagreement(header: Any) -> list[str]:
     voxel = np.linalg.norm(sform[:3, :3], axis=0).max()
     if apart <= voxel:
         return []
-    return [f"sform and qform of the header disagree by up to {apart:.1f} mm: the sform is used"]
+    return [f"sform and qform of the header disagree by up to {apart * mm:.1f} mm: the sform is used"]
 
 
 def repetition_time(image: Any) -> Repetition:
@@ -208,10 +253,14 @@ def _judge(value: float, unit: str, all_one: bool) -> Repetition:
     seconds = value * {"msec": 1e-3, "usec": 1e-6}.get(unit, 1.0)
     # 2.2 s is stored in float32; six digits are what was meant.
     seconds = float(f"{seconds:.6g}")
-    if unit == "msec" and value <= 10:
-        return Repetition(question=f"the header says {value:g} ms, which looks like seconds", guess=float(f"{value:.6g}"))
-    if seconds > 100:
-        return Repetition(
-            question=f"the header says {seconds:g} s, which looks like milliseconds", guess=float(f"{seconds / 1000:.6g}")
-        )
-    return Repetition(tr=seconds)
+    if SHORTEST <= seconds <= LONGEST:
+        return Repetition(tr=seconds)
+    said = f"the header says {value:g} { ({'msec': 'ms', 'usec': 'µs'}.get(unit, 's')) }"
+    if unit in ("msec", "usec") and SHORTEST <= value <= LONGEST:
+        return Repetition(question=f"{said}, which looks like seconds", guess=float(f"{value:.6g}"))
+    slips = (("milliseconds", 1e-3), ("microseconds", 1e-6)) if seconds > LONGEST else (("", 1e3), ("", 1e6))
+    for looks, factor in slips:
+        guess = float(f"{seconds * factor:.6g}")
+        if SHORTEST <= guess <= LONGEST:
+            return Repetition(question=f"{said}, which " + (f"looks like {looks}" if looks else "is too short"), guess=guess)
+    return Repetition(question=f"{said}, which is too {'long' if seconds > LONGEST else 'short'}")

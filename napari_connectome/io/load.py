@@ -16,7 +16,16 @@ from napari_connectome.core.errors import InputError, Progress, silent
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.values import Regions, Run, Volume
 from napari_connectome.io.frame import FileFrame
-from napari_connectome.io.header import Repetition, is_nifti, minc_axes, open_header, orientation_notices, repetition_time, stem
+from napari_connectome.io.header import (
+    Repetition,
+    affine_of,
+    is_nifti,
+    minc_axes,
+    open_header,
+    orientation_notices,
+    repetition_time,
+    stem,
+)
 from napari_connectome.io.names import names_table, read_names
 from napari_connectome.io.pixels import read_pixels
 
@@ -75,9 +84,7 @@ def open_image(path: PathLike, progress: Progress = silent) -> Opened:
     name = Path(path).name
     image = open_header(path)
     _check_shape(image.shape, name)
-    affine = np.asarray(image.affine, dtype=np.float64)
-    if affine.shape != (4, 4) or not np.isfinite(affine).all() or abs(np.linalg.det(affine)) < 1e-12:
-        raise InputError(f"the header of {name} gives no usable voxel size or orientation: repair the header first.")
+    affine = affine_of(image, name)
     data, timed = _axes(read_pixels(image, name, progress), minc_axes(image), name)
     frame = FileFrame.of(
         os.fspath(path), type(image).__name__, data.shape[:3], affine, image.header.copy() if is_nifti(image) else None

@@ -9,8 +9,12 @@ import pandas as pd
 import pytest
 
 from napari_connectome.core.errors import Cancelled, InputError
+from napari_connectome.core.grid import Grid
+from napari_connectome.core.values import Volume
 from napari_connectome.io import gz, memory
 from napari_connectome.io.load import load_regions, load_run, load_volume, open_image
+from napari_connectome.io.save import save
+from napari_connectome.io.tables import read_table
 
 AFFINE = np.diag([3.0, 3.0, 3.0, 1.0])
 
@@ -62,6 +66,14 @@ def test_confounds_may_be_a_table(run_file):
         (2200.0, "unknown", 3, None, 2.2),
         (2.0, "msec", 3, None, 2.0),
         (2.0, "hz", 3, None, None),
+        (2.0, "usec", 3, None, 2.0),
+        (2000.0, "usec", 3, None, 2.0),
+        (0.002, "sec", 3, None, 2.0),
+        (1e-5, "sec", 3, None, 10.0),
+        (1e-9, "sec", 3, None, None),
+        (2.2e6, "sec", 3, None, 2.2),
+        (1e12, "sec", 3, None, None),
+        (0.05, "sec", 3, 0.05, None),
     ],
 )
 def test_a_tr_that_cannot_be_trusted_is_asked_for(tmp_path, value, unit, zooms, tr, guess):
@@ -296,3 +308,57 @@ def test_an_image_of_fractions_is_no_atlas(tmp_path):
     path = write(tmp_path / "map.nii", np.full((3, 3, 3), 0.5, np.float32))
     with pytest.raises(InputError, match=r"map\.nii: labels must be whole numbers"):
         load_regions(path)
+
+
+@pytest.mark.parametrize("row", [[-1.7e38, 0, 3, -15], [0, 0, 3, 0], [3, 1e-9, 0, 0], [0, 0, 1e-30, 0], [0, 0, np.inf, 0]])
+def test_a_degenerate_affine_is_one_sentence(tmp_path, row):
+    path = write(tmp_path / "a.nii", np.zeros((3, 4, 5), np.float32), sform_code=1)
+    content = bytearray(path.read_bytes())
+    content[280:296] = np.array([3, 0, 0, 0], "<f4").tobytes()
+    content[296:312] = np.array([0, 0, 3, 0], "<f4").tobytes()
+    content[312:328] = np.array(row, "<f4").tobytes()
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="gives no usable voxel size or orientation"):
+        open_image(path)
+
+
+@pytest.mark.parametrize(("unit", "mm"), [("meter", 1e3), ("micron", 1e-3), ("mm", 1.0), (None, 1.0)])
+@pytest.mark.parametrize("codes", [(1, 0), (0, 1), (1, 1)])
+def test_coordinates_are_mm_whatever_the_header_has(tmp_path, unit, mm, codes):
+    affine = np.array([[-3.0, 0, 0, 90], [0, 2.9, 0.4, -120], [0, -0.4, 2.9, -70], [0, 0, 0, 1]])
+    image = nib.Nifti1Image(np.arange(120, dtype=np.int16).reshape(4, 5, 6), None)
+    image.header["xyzt_units"] = {"meter": 1, "micron": 3, "mm": 2, None: 0}[unit]
+    stored = np.diag([1 / mm, 1 / mm, 1 / mm, 1]) @ affine
+    image.set_sform(stored, codes[0])
+    image.set_qform(stored, codes[1])
+    nib.save(image, tmp_path / "a.nii")
+    opened = open_image(tmp_path / "a.nii")
+    np.testing.assert_allclose(opened.grid.affine @ [3, 0, 0, 1], affine @ [0, 0, 0, 1], atol=1e-4)
+    assert len(opened.notices) == (mm != 1)
+    save(Volume(opened.data, opened.grid), tmp_path / "b.nii")
+    again = nib.load(tmp_path / "b.nii")
+    assert np.array_equal(again.affine, image.affine)
+    assert again.header["xyzt_units"] == image.header["xyzt_units"]
+    assert open_image(tmp_path / "b.nii").grid.matches(opened.grid)
+    save(Volume(opened.data[1:], Grid((5, 5, 4), opened.grid.affine)), tmp_path / "part.nii")
+    assert open_image(tmp_path / "part.nii").grid.matches(Grid((5, 5, 4), opened.grid.affine))
+
+
+def test_voxels_of_metres_are_meant_in_mm(tmp_path):
+    opened = open_image(write(tmp_path / "a.nii", np.zeros((3, 4, 5), np.uint8), xyzt_units=1))
+    assert opened.grid.voxel_size == (3, 3, 3)
+    assert opened.notices == ("the header gives its coordinates in metres: they are taken as mm, since no voxel is that large",)
+
+
+def test_files_one_may_not_read_are_one_sentence(as_nobody):
+    for path in (as_nobody / "closed.nii.gz", as_nobody / "closed" / "a.nii"):
+        with pytest.raises(InputError, match=rf"you may not read .*{path.name} \(permission denied\)"):
+            open_image(path)
+        with pytest.raises(InputError, match="ermission denied"):
+            read_table(path)
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".nii", "a\0b.nii", "x" * 300 + "/a.nii"])
+def test_impossible_names_are_one_sentence(tmp_path, name):
+    with pytest.raises(InputError, match="check the path"):
+        open_image(f"{tmp_path}/{name}")

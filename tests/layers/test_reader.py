@@ -222,16 +222,33 @@ def test_complex_and_colour_images(tmp_path):
 
 
 def test_files_that_are_none_of_ours(tmp_path):
-    for name, content in {
-        "a.nii": b"hello" * 200,
-        "b.img": b"x" * 4000,
-        "c.hdr": b"ENVI\n" * 90,
-        "d.nii.gz": gzip.compress(b"hi" * 900),
-    }.items():
+    for name, content in {"b.img": b"x" * 4000, "c.hdr": b"ENVI\n" * 90}.items():
         (tmp_path / name).write_bytes(content)
         assert get_reader(str(tmp_path / name)) is None
-    assert get_reader(str(tmp_path / "missing.nii")) is None
+    assert get_reader(str(tmp_path / "missing.hdr")) is None
+    assert get_reader(str(tmp_path / ("x" * 300 + ".hdr"))) is None
     assert get_reader([]) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("text.nii", b"hello" * 200, "is no image that can be read"),
+        ("magic.nii", b"\x5c\x01\0\0" + bytes(600), "is no image that can be read"),
+        ("gzip.nii", gzip.compress(b"hi" * 900), "is no image that can be read"),
+        ("text.nii.gz", gzip.compress(b"hi" * 900), "is no image that can be read"),
+        ("TEXT.NII.GZ", b"hello" * 200, "is no gzip file"),
+        ("empty.nii", b"", "is empty"),
+        ("missing.nii", None, "there is no file"),
+        ("x" * 300 + ".nii", None, "cannot be opened"),
+    ],
+)
+def test_what_is_called_nifti_and_is_none_is_one_sentence(tmp_path, monkeypatch, name, content, said):
+    monkeypatch.setattr(reader.napari, "current_viewer", lambda: None)
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=said):
+        get_reader(str(tmp_path / name))(str(tmp_path / name))
 
 
 def test_a_broken_file_is_one_sentence_and_no_layer(tmp_path, noise, monkeypatch):
