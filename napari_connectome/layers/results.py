@@ -10,6 +10,9 @@ from napari.layers import Layer
 
 from napari_connectome.layers.spatial import KEY, info
 
+ON_TOP = ("seed spheres", "seeds")
+"""Roles of layers that stay above what is added."""
+
 
 def find(viewer: ViewerModel, role: str, owner: str = "") -> Layer | None:
     """The newest layer of a role, made by this owner; known by its metadata, since a layer's name is the user's."""
@@ -63,10 +66,13 @@ def _print_of(layer: Layer) -> int:
 
 
 def add(viewer: ViewerModel, layer: Layer) -> Layer:
-    """Add a layer without taking the user's selection away."""
+    """Add a layer without taking the user's selection away, and beneath the seeds, which are to be seen and dragged."""
     selected = set(viewer.layers.selection)
     current = viewer.layers.selection.active
     viewer.add_layer(layer)
+    if info(layer).get("role") not in ON_TOP:
+        for above in [each for each in viewer.layers if info(each).get("role") in ON_TOP]:
+            viewer.layers.move(viewer.layers.index(above), len(viewer.layers))
     if selected:
         viewer.layers.selection = selected
         viewer.layers.selection.active = current

@@ -19,6 +19,8 @@ from napari_connectome.layers.styles import SEED_COLOR, style_outline
 Array = npt.NDArray[Any]
 
 ROLE = "seed spheres"
+OPACITY = 0.6
+"""An outline is a voxel wide, and so most of a small sphere: what is beneath should be seen."""
 
 
 class SeedSpheres:
@@ -77,6 +79,7 @@ class SeedSpheres:
         self.layer = results.show(self.viewer, self._new_layer(table), ROLE)
         if new:
             style_outline(self.layer, SEED_COLOR)
+            self.layer.opacity = OPACITY
             self.layer.editable = False
             points = self.viewer.layers.index(self.seeds.layer)
             self.viewer.layers.move(self.viewer.layers.index(self.layer), points)  # beneath, so that points can be seen

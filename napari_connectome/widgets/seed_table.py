@@ -105,13 +105,11 @@ class SeedTable(QTableWidget):
             for row, (count, trouble, remark) in enumerate(zip(voxels, troubles, remarks, strict=True)):
                 self._write(row, VOXELS, str(count))
                 status = "; ".join(filter(None, (trouble, remark)))
-                if self._write(row, STATUS, status):
-                    self.item(row, STATUS).setToolTip(status)
-                colour = WARNING if trouble else None
-                for column in (NAME, VOXELS, STATUS):
-                    item = self.item(row, column)
-                    if item.data(Qt.ItemDataRole.ForegroundRole) != colour:
-                        item.setData(Qt.ItemDataRole.ForegroundRole, colour)
+                self._write(row, STATUS, status)
+                for item in (self.item(row, column) for column in (NAME, VOXELS, STATUS)):
+                    if item.toolTip() != status:
+                        item.setToolTip(status)
+                        item.setData(Qt.ItemDataRole.ForegroundRole, WARNING if trouble else None)
 
     def in_words(self, row: int) -> str:
         """What is known of one seed's place, in a line."""

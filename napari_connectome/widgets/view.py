@@ -24,7 +24,7 @@ from napari_connectome.layers.orientation import (
     show_volume,
 )
 
-_MEANINGS = {"neurological": "left is left", "radiological": "left is right"}
+_MEANINGS = {"neurological": "Left is left", "radiological": "Left is right"}
 
 
 class ViewBar(QWidget):
@@ -45,26 +45,27 @@ class ViewBar(QWidget):
         self._stop: Callable[..., None] | None = None
         self._buttons = QButtonGroup(self)
         self._buttons.buttonClicked.connect(self._choose_view)
-        row = QHBoxLayout()
-        row.setSpacing(2)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(2)
         for name in (*PLANES, VOLUME):
-            row.addWidget(self._button(name))
+            buttons.addWidget(self._button(name))
         self._convention = QComboBox()
         for name in CONVENTIONS:
-            self._convention.addItem(f"{name.capitalize()} ({_MEANINGS[name]})", name)
-        self._convention.setToolTip("Which side of the picture shows the left side of the brain.")
-        self._convention.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            self._convention.addItem(_MEANINGS[name], name)
+        conventions = "; ".join(f"{_MEANINGS[name].lower()}: {name}" for name in CONVENTIONS)
+        self._convention.setToolTip(f"Which side of the picture shows the left side of the brain ({conventions}).")
         self._convention.activated.connect(self._choose_convention)
-        self._convention.setMinimumContentsLength(14)
         self._place = QLabel()
-        self._place.setToolTip("The place under the mouse: right, anterior and superior are positive.")
+        self._place.setToolTip("The place under the mouse, x, y, z: right, anterior and superior are positive.")
         self._place.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        below = QHBoxLayout()
+        below.addWidget(self._convention)
+        below.addWidget(self._place, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
-        column.addLayout(row)
-        column.addWidget(self._convention)
-        column.addWidget(self._place)
+        column.setSpacing(2)
+        column.addLayout(buttons)
+        column.addLayout(below)
         self._follow()
 
     def showEvent(self, event: Any) -> None:  # noqa: N802
@@ -136,7 +137,7 @@ class ViewBar(QWidget):
             self._place.setText("")
             return
         x, y, z = (f"{round(mm, 1) + 0.0:.1f}".replace("-", "−") for mm in place)
-        self._place.setText(f"x {x}   y {y}   z {z} mm")
+        self._place.setText(f"{x}, {y}, {z} mm")
 
 
 def _weakly(method: Any) -> Any:

@@ -372,6 +372,16 @@ def test_spheres_are_outlines_beneath_the_points_and_ours_to_renew():
     assert spheres.layer in viewer.layers
 
 
+def test_seeds_are_seen_above_whatever_results_come_later():
+    viewer = ViewerModel()
+    spheres = SeedSpheres(viewer, SeedPoints.create(viewer, STRAIGHT, three()))
+    viewer.layers.selection.active = spheres.seeds.layer
+    maps = [results.show(viewer, Image(np.zeros(STRAIGHT.shape)), f"map {i}") for i in range(2)]
+    assert list(viewer.layers) == [*maps, spheres.layer, spheres.seeds.layer]
+    assert viewer.layers.selection.active is spheres.seeds.layer
+    spheres.close()
+
+
 def test_moving_a_sphere_redraws_without_a_new_layer():
     viewer = ViewerModel()
     seeds = SeedPoints.create(viewer, STRAIGHT, three())

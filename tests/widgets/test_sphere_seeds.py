@@ -6,6 +6,7 @@ import weakref
 import numpy as np
 import pandas as pd
 import pytest
+from napari.layers import Labels
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
@@ -16,11 +17,12 @@ from napari_connectome.core.networks import network_seeds
 from napari_connectome.core.seeds import DEFAULT_RADIUS
 from napari_connectome.io.seed_table import read_seeds
 from napari_connectome.layers import results
+from napari_connectome.layers.orientation import convention, show_plane
 from napari_connectome.layers.seed_layer import is_seeds
 from napari_connectome.layers.seed_spheres import ROLE
 from napari_connectome.layers.seeds import SeedPoints
 from napari_connectome.layers.spatial import layer_kwargs, to_mm, to_world
-from napari_connectome.widgets.seed_table import HEADERS
+from napari_connectome.widgets.seed_table import HEADERS, WARNING
 from napari_connectome.widgets.sphere_seeds import SphereSeeds
 
 _TILT = np.array([[0.95, -0.29, 0.1], [0.29, 0.95, 0.05], [-0.11, -0.02, 0.99]]) @ np.diag([6.0, 6.0, 6.0])
@@ -129,16 +131,18 @@ def test_a_click_adds_and_a_drag_moves_what_is_under_the_mouse(opened, small_run
     QTest.mouseClick(widget.click_button, Qt.MouseButton.LeftButton)
     assert widget.seeds.layer.mode == "select"
 
-    labels = widget.spheres.layer.data
+    spheres = widget.spheres.layer
     rows, drawn = [], []
     widget.seeds.layer.events.set_data.connect(lambda: rows.append(tuple(shown(widget)[0][1:4])))
-    widget.spheres.layer.events.set_data.connect(lambda: drawn.append(np.flatnonzero(labels == 1).tobytes()))
+    spheres.events.set_data.connect(lambda: drawn.append(np.flatnonzero(spheres.data == 1).tobytes()))
     path = np.linspace(places[0], [z, 9.0, -9.0], 30)
     hand(viewer).drag(path)
     assert len(set(rows)) > 5, "the table stood still while the seed was dragged"
     assert len(set(drawn)) > 3, "the sphere stood still while the seed was dragged"
     np.testing.assert_allclose(widget.seeds.mm[0], to_mm(grid, path[-1]), atol=1)
-    np.testing.assert_array_equal(labels == 1, grid.sphere(widget.seeds.mm[0], 8) & ~grid.sphere(widget.seeds.mm[1], 8))
+    # The end of a drag draws all spheres anew, in another array: what counts is the one the layer holds.
+    first, second = (grid.sphere(mm, DEFAULT_RADIUS) for mm in widget.seeds.mm)
+    np.testing.assert_array_equal(spheres.data == 1, first & ~second)
     assert widget.seeds.current == 0
     until(lambda: not widget._look.isActive())
     check(widget)
@@ -219,6 +223,32 @@ def test_presets(opened):
     check(widget)
 
 
+def test_what_is_there_is_not_added_again_but_selected(opened, tmp_path, told):
+    _, widget = opened(show=False)
+    menus = [action.menu() for action in widget.presets.menu().actions()]
+    menus[0].actions()[2].trigger()
+    menus[0].actions()[0].trigger()
+    whole = widget.seeds.table
+    assert list(whole["name"]) == ["PCC", "mPFC", "L IPL", "R IPL"]
+    menus[0].actions()[4].trigger()
+    assert widget.seeds.selected == [2]
+    menus[0].actions()[0].trigger()
+    assert widget.seeds.selected == [0]
+    widget.export_file(tmp_path / "seeds.tsv")
+    widget.import_file(tmp_path / "seeds.tsv")
+    (tmp_path / "unnamed.csv").write_text("x,y,z\n3,4,5\n3,4,5.5\n")
+    for _ in range(2):
+        widget.import_file(tmp_path / "unnamed.csv")
+        assert widget.seeds.selected == [4]
+    pd.testing.assert_frame_equal(widget.seeds.table.iloc[:4], whole)
+    assert len(widget.seeds) == 6
+    widget.seeds.set(0, radius=5)
+    menus[0].actions()[2].trigger()
+    assert widget.seeds.table.iloc[-1][["name", "radius"]].to_list() == ["PCC (2)", DEFAULT_RADIUS]
+    assert told == []
+    check(widget)
+
+
 def test_what_is_wrong_with_the_place_is_said(opened, small_run):
     viewer, widget = opened(show=False)
     widget.add_seeds(
@@ -232,9 +262,101 @@ def test_what_is_wrong_with_the_place_is_said(opened, small_run):
     assert "overlaps near in" in shown(widget)[0][6]
     widget.table.selectRow(2)
     assert widget.message.text() == "air: no voxel in the brain mask"
+    orange = [widget.table.item(row, 6).foreground().color() == WARNING for row in range(4)]
+    assert orange == [False, False, True, True], "overlaps are no trouble"
     viewer.layers.remove("brain")
     assert shown(widget)[2][6] == ""
+    assert widget.table.item(2, 6).foreground().color() != WARNING
     check(widget)
+
+
+def test_the_status_is_that_of_the_mask_as_it_is(opened, small_run, until):
+    viewer, widget = opened(show=False)
+    grid = small_run.run.grid
+    widget.add_seeds(pd.DataFrame({"name": ["here"], "x": [0.0], "y": [0.0], "z": [3.0]}))
+    total = shown(widget)[0][5]
+
+    def show(mask):
+        layer = Labels(mask.astype(np.uint8), name="Brain mask", **layer_kwargs(grid))
+        return results.show(viewer, layer, "mask", "somebody", guard=True)
+
+    def says(status):
+        until(lambda: shown(widget)[0][6] == status)
+        check(widget)
+
+    layer = show(np.zeros(grid.shape))
+    says("no voxel in the brain mask")
+    for visible in (False, True):  # in 3-D a mask is hidden
+        layer.visible = visible
+        assert show(small_run.brain) is layer
+        says("")
+        assert show(np.zeros(grid.shape)) is layer
+        says("no voxel in the brain mask")
+    layer.data_setitem(np.unravel_index(grid.sphere_voxels((0, 0, 3), 0), grid.shape), 1)
+    says(f"1 of {total} voxels in the brain")
+    layer.undo()
+    says("no voxel in the brain mask")
+    layer.paint((4, 6, 5), 1)
+    newer = show(small_run.brain)
+    assert newer is not layer, "what was painted is kept"
+    says("")
+    layer = newer
+    layer.data = np.zeros((3, 4, 5), np.uint8)
+    until(lambda: widget.layers.brain.layer is not layer)
+    widget.layers.brain.setCurrentIndex(0)
+    widget.layers.brain.activated.emit(0)
+    show(np.zeros(grid.shape))
+    says("")
+
+
+def test_other_data_in_the_image_are_another_grid(opened, small_run, until, told):
+    viewer, widget = opened(show=False)
+    run, layer = small_run.run, viewer.layers["run"]
+    widget.add_seeds(pd.DataFrame({"name": ["a", "b"], "x": [0.0, 12], "y": [0.0, 6], "z": [3.0, -6]}))
+    before = widget.seeds.table
+    brain = viewer.add_labels(small_run.brain.astype(np.uint8), **layer_kwargs(run.grid, role="mask"))
+    assert widget.layers.brain.layer is brain
+    layer.data = run.data[:, :8, :, :9]
+    small = Grid((8, 14, 9), run.grid.affine)
+    until(lambda: widget.seeds.grid == small)
+    pd.testing.assert_frame_equal(widget.seeds.table, before)
+    np.testing.assert_array_equal(widget.spheres.layer.data == 1, small.sphere((0, 0, 3), 8) & ~small.sphere((12, 6, -6), 8))
+    assert widget.layers.brain.layer is None
+    check(widget)
+    layer.scale = (2, 3, 3, 3)
+    until(lambda: widget.seeds.grid.voxel_size == (3, 3, 3))
+    pd.testing.assert_frame_equal(widget.seeds.table, before)
+    check(widget)
+    layer.data = run.data
+    layer.scale = (2, 6, 6, 6)
+    until(lambda: widget.layers.brain.layer is brain)
+    check(widget)
+    layer.data = run.data[0]  # no run any more, but still an image
+    until(lambda: widget.seeds.grid.matches(run.grid))
+    widget.add()
+    check(widget)
+    assert told == []
+
+
+def test_going_to_a_seed_in_3d_puts_it_in_the_middle(opened):
+    viewer, widget = opened(show=False)
+    widget.add_seeds(pd.DataFrame({"name": list("ab"), "x": [0.0, 12], "y": [0.0, 6], "z": [3.0, -6]}))
+    for plane in ("axial", "sagittal"):
+        show_plane(viewer, plane)
+        viewer.dims.ndisplay = 3
+        for row, place in enumerate([(3, 0, 0), (-6, 6, 12)]):
+            widget.table.selectRow(row)
+            centre = dict(zip(viewer.dims.displayed, viewer.scene.camera.center, strict=True))
+            np.testing.assert_allclose([centre[axis] for axis in (1, 2, 3)], place)
+    widget.go.setChecked(False)
+    widget.table.selectRow(0)
+    np.testing.assert_allclose(sorted(viewer.scene.camera.center), [-6, 6, 12])
+
+
+def test_left_is_left_with_this_dock_alone(opened):
+    viewer, _ = opened()
+    assert convention(viewer) == "neurological"
+    assert viewer.canvas.overlays["connectome_middle_left"].text == "L"
 
 
 def test_layers_may_go_and_be_renamed_while_it_is_open(opened, small_run, add_run):

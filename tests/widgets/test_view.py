@@ -179,9 +179,9 @@ def test_the_place_under_a_real_mouse(viewer, bar, qtbot):
         return QPoint(round(canvas.width() / 2 + right), round(canvas.height() / 2 - up))
 
     def shown():
-        text = bar.findChildren(QLabel)[-1].text().replace("−", "-").split()
-        assert text[-1] == "mm"
-        return [float(text[i]) for i in (1, 3, 5)]
+        text = bar.findChildren(QLabel)[-1].text().replace("−", "-")
+        assert text.endswith(" mm")
+        return [float(number) for number in text.removesuffix(" mm").split(", ")]
 
     def arrived():  # the window may still find its size, and napari leaves some moves out
         QTest.mouseMove(canvas, pixel() - QPoint(3, 3))
