@@ -7,7 +7,7 @@ import math
 from napari.layers import Layer
 
 from napari_connectome.core.errors import InputError
-from napari_connectome.layers.spatial import KEY, grid_of, info
+from napari_connectome.layers.spatial import KEY, in_unit, info
 
 
 def set_tr(layer: Layer, seconds: float) -> None:
@@ -16,6 +16,6 @@ def set_tr(layer: Layer, seconds: float) -> None:
         raise InputError(f"{layer.name} has no time axis: a TR belongs to a 4-D image.")
     if not (math.isfinite(seconds) and seconds > 0):
         raise InputError(f"the TR given is {seconds} and must be a positive number of seconds.")
-    known = {"grid": grid_of(layer), **info(layer), "tr": float(seconds), "tr_question": "", "tr_guess": None}
+    known = {**info(layer), "tr": float(seconds), "tr_question": "", "tr_guess": None}
     layer.metadata = {**layer.metadata, KEY: known}
-    layer.scale = (float(seconds), *layer.scale[1:])
+    layer.scale = (float(seconds) / in_unit(layer.units[0], "second"), *layer.scale[1:])

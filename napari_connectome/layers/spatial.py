@@ -7,6 +7,7 @@ and whatever is shown, typed or saved goes through the true affine kept in ``met
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -69,32 +70,79 @@ def layer_kwargs(grid: Grid, *, tr: float | None = None, time: bool = False, **k
     }
 
 
-def grid_of(layer: Layer) -> Grid:
-    """The grid of an image or labels layer.
+def grid_of(layer: Layer, among: Iterable[Grid] = ()) -> Grid:
+    """The grid of an image or labels layer, in true mm.
 
-    Ours where the layer still has it; otherwise read from the layer's own scale, translate and affine, taking the last
-    three axes as z, y, x in mm.
+    A layer of ours has its own; cropped, moved, scaled, turned or sheared since, its voxels are where they are shown, taken
+    through the true affine. Other layers are read from their own place in the viewer's world, which is mm unless the
+    layer's units say otherwise; the last three axes are z, y, x.
+
+    Parameters
+    ----------
+    layer : Layer
+    among : iterable of Grid
+        Grids of the layers shown with it. A layer without a grid of its own that lies on the voxels of an oblique one, as
+        napari's *New Labels* does, is taken to be on that grid, or on a part of it.
     """
-    shape = tuple(layer.data.shape[: layer.ndim][-3:])  # without the colours of an RGB image
     if layer.ndim < 3:
         raise InputError(f"{layer.name} is a {layer.ndim}-D layer: a layer with at least z, y and x is needed.")
-    known = info(layer).get("grid")
-    if isinstance(known, Grid) and known.shape == shape and _untouched(layer, known):
-        return known
-    corners = np.vstack([np.zeros(3), np.eye(3)])
+    shape = tuple(layer.data.shape[: layer.ndim][-3:])  # without the colours of an RGB image
+    shown = _shown(layer)
+    own = info(layer).get("grid")
+    if isinstance(own, Grid):
+        grid = Grid(shape, _true(shown, own))
+        return own if own.matches(grid) else grid
+    on = next((grid for grid in among if grid.obliqueness >= STRAIGHT and _on_voxels(shown, grid)), None)
+    if on is None:
+        return Grid(shape, shown)
+    grid = Grid(shape, _true(shown, on))
+    return on if on.matches(grid) else grid
+
+
+def _shown(layer: Layer) -> Array:
+    """Where a layer's voxels (x, y, z) are in the viewer's world, as an affine (4, 4) in mm."""
     points = np.zeros((4, layer.ndim))
-    points[:, -3:] = corners
-    world = np.array([layer.data_to_world(p) for p in points])[:, -3:][:, ::-1]
+    points[1:, -3:] = np.eye(3)
+    world = np.array([layer.data_to_world(point) for point in points])[:, -3:]
+    world = (world * [in_unit(unit, "millimeter") for unit in layer.units[-3:]])[:, ::-1]
     affine = np.eye(4)
     affine[:3, 3] = world[0]
     affine[:3, :3] = (world[1:] - world[0]).T[:, ::-1]
-    return Grid(shape, affine)
+    return affine
 
 
-def _untouched(layer: Layer, grid: Grid) -> bool:
+def in_unit(unit: Any, wanted: str) -> float:
+    """How many of the wanted unit this one is; pixels and other units of something else are taken as the wanted one."""
+    return float((1 * unit).to(wanted).magnitude) if unit.is_compatible_with(wanted) else 1.0
+
+
+def _voxels(shown: Array, grid: Grid) -> Array:
+    """A place in the viewer's world as voxel indices of a grid, as an affine (4, 4)."""
     scale, translate = placement(grid)
-    same = np.allclose(layer.scale[-3:], scale) and np.allclose(layer.translate[-3:], translate)
-    return bool(same and np.allclose(layer.affine.affine_matrix, np.eye(layer.ndim + 1)))
+    placed = np.diag([*scale[::-1], 1.0])
+    placed[:3, 3] = translate[::-1]
+    return np.asarray(np.linalg.solve(placed, shown))
+
+
+def _true(shown: Array, grid: Grid) -> Array:
+    """A place in the viewer's world, where a grid is shown turned straight, in true mm."""
+    return np.asarray(grid.affine @ _voxels(shown, grid))
+
+
+def _on_voxels(shown: Array, grid: Grid) -> bool:
+    """Whether these voxels are those of the grid, some of them, or more in the same rows."""
+    voxels = _voxels(shown, grid)
+    return bool(np.allclose(voxels[:3, :3], np.eye(3), atol=1e-4) and np.allclose(voxels, np.rint(voxels), atol=1e-3))
+
+
+def tr_of(layer: Layer) -> float | None:
+    """Seconds between the volumes of a (t, z, y, x) layer, as its scale has them now; None while they are in question."""
+    known = info(layer)
+    if known.get("tr_question") or known.get("tr", 0.0) is None:
+        return None
+    tr = float(layer.scale[0]) * in_unit(layer.units[0], "second")
+    said = known.get("tr")
+    return float(said) if said is not None and np.isclose(tr, said, rtol=1e-6) else float(f"{tr:.12g}")
 
 
 def to_world(grid: Grid, mm: npt.ArrayLike) -> Array:
@@ -129,8 +177,8 @@ def run_of(layer: Layer, **more: Any) -> Run:
     known = info(layer)
     if known.get("tr_question"):
         raise InputError(f"the TR of {layer.name} is not known ({known['tr_question']}): type it first.")
-    tr = known.get("tr") or float(layer.scale[0])
-    return Run(np.asanyarray(layer.data), grid_of(layer), float(tr), name=layer.name, **more)
+    tr = tr_of(layer) or float(layer.scale[0]) * in_unit(layer.units[0], "second")
+    return Run(np.asanyarray(layer.data), grid_of(layer), tr, name=layer.name, **more)
 
 
 def volume_of(layer: Layer) -> Volume:

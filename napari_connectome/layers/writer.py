@@ -6,81 +6,102 @@ here as a RuntimeError with its one sentence.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import napari
 import numpy as np
 import pandas as pd
 from napari.layers import Image
 
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
-from napari_connectome.layers.spatial import KEY, grid_of
+from napari_connectome.io.atomic import require_folder, unwritable
+from napari_connectome.layers.spatial import KEY, grid_of, tr_of
 
 PLACE = ("name", "scale", "translate", "rotate", "shear", "affine", "units", "axis_labels", "metadata")
 
 
 def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """Write an image layer as NIfTI, like the file it came from; return the paths written."""
-    from napari_connectome.io import save
-
     with _one_sentence():
-        if meta.get("multiscale"):
-            data = data[0]
-        data, rgb = np.asarray(data), bool(meta.get("rgb"))
-        grid, tr = _place(data[..., 0] if rgb else data, meta)
-        save.write_image(path, data, grid, tr=tr, rgb=rgb)
-    return [path]
+        return _write_image(path, data, meta, _grids_in_view())
 
 
 def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """Write a labels layer as NIfTI, its names as a table beside it; return the paths written."""
-    from napari_connectome.io import save
-
     with _one_sentence():
-        if meta.get("multiscale"):
-            data = data[0]
-        data = np.asarray(data)
-        grid, tr = _place(data, meta)
-        if data.ndim == 4:
-            save.write_image(path, data, grid, tr=tr, labels=True)
-            return [path]
-        return save.write_labels(path, data, grid, _names(meta))
+        return _write_labels(path, data, meta, _grids_in_view())
 
 
 def write_layers(path: str, layers: Sequence[tuple[Any, dict[str, Any], str]]) -> list[str]:
     """Write several layers, one file a layer, into a new folder named like `path`; one layer goes to `path` itself."""
-    if len(layers) == 1:
-        return _write_one(path, *layers[0])
     with _one_sentence():
+        grids = [*_grids_of(meta for _, meta, _ in layers), *_grids_in_view()]
+        if len(layers) == 1:
+            return _write_one(path, *layers[0], grids)
         match = re.search(r"(?i)\.nii(\.gz)?$", path)
         if match is None:
             raise InputError(f"{Path(path).name} must end in .nii or .nii.gz: only NIfTI can be written.")
         folder, suffix = Path(path[: match.start()]), match.group()
-        if folder.exists():
+        if os.path.exists(folder):
             raise InputError(f"{len(layers)} layers need a folder {folder.name}, which exists already: choose another name.")
-        if not folder.parent.is_dir():
-            raise InputError(f"there is no folder {folder.parent}: make it first or choose another one.")
+        require_folder(folder.parent)
         half = folder.with_name(f".{folder.name}.part")
         shutil.rmtree(half, ignore_errors=True)
-        half.mkdir()
         try:
+            half.mkdir()
             written = []
             for layer, name in zip(layers, _file_names([meta.get("name", "") for _, meta, _ in layers]), strict=True):
-                written += _write_one(str(half / (name + suffix)), *layer)
+                written += _write_one(str(half / (name + suffix)), *layer, grids)
             half.rename(folder)
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(half, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise unwritable(folder, error) from error
             raise
     return [str(folder / Path(p).name) for p in written]
 
 
-def _write_one(path: str, data: Any, meta: dict[str, Any], kind: str) -> list[str]:
-    return write_labels(path, data, meta) if kind == "labels" else write_image(path, data, meta)
+def _write_one(path: str, data: Any, meta: dict[str, Any], kind: str, among: Sequence[Grid]) -> list[str]:
+    return (_write_labels if kind == "labels" else _write_image)(path, data, meta, among)
+
+
+def _write_image(path: str, data: Any, meta: dict[str, Any], among: Sequence[Grid]) -> list[str]:
+    from napari_connectome.io import save
+
+    data, rgb = np.asarray(data[0] if meta.get("multiscale") else data), bool(meta.get("rgb"))
+    grid, tr = _place(data[..., 0] if rgb else data, meta, among)
+    save.write_image(path, data, grid, tr=tr, rgb=rgb)
+    return [path]
+
+
+def _write_labels(path: str, data: Any, meta: dict[str, Any], among: Sequence[Grid]) -> list[str]:
+    from napari_connectome.io import save
+
+    data = np.asarray(data[0] if meta.get("multiscale") else data)
+    grid, tr = _place(data, meta, among)
+    if data.ndim == 4:
+        save.write_image(path, data, grid, tr=tr, labels=True)
+        return [path]
+    return save.write_labels(path, data, grid, _names(meta))
+
+
+def _grids_in_view() -> list[Grid]:
+    """The grids of the layers in the window."""
+    viewer = napari.current_viewer()
+    return [] if viewer is None else _grids_of({"metadata": layer.metadata} for layer in viewer.layers)
+
+
+def _grids_of(metas: Iterable[dict[str, Any]]) -> list[Grid]:
+    known = [(meta.get("metadata") or {}).get(KEY) for meta in metas]
+    grids = [about.get("grid") for about in known if isinstance(about, dict)]
+    return [grid for grid in grids if isinstance(grid, Grid)]
 
 
 def _file_names(names: Sequence[str]) -> list[str]:
@@ -96,17 +117,13 @@ def _file_names(names: Sequence[str]) -> list[str]:
     return found
 
 
-def _place(data: Any, meta: dict[str, Any]) -> tuple[Grid, float | None]:
+def _place(data: Any, meta: dict[str, Any], among: Sequence[Grid]) -> tuple[Grid, float | None]:
     """The grid of a layer to be written, and its TR in seconds (None: as its source's header says)."""
     if data.ndim not in (3, 4):
         raise InputError(f"{meta.get('name', 'the layer')} is {data.ndim}-D and NIfTI files hold z, y, x or t, z, y, x.")
-    known = (meta.get("metadata") or {}).get(KEY)
     # The layer's own answer needs a layer; one without data is made at once.
     hollow = Image(np.broadcast_to(np.uint8(0), data.shape), contrast_limits=(0, 1), **{k: meta[k] for k in PLACE if k in meta})
-    if data.ndim == 3:
-        return grid_of(hollow), None
-    tr = known.get("tr") if isinstance(known, dict) and "tr" in known else float(hollow.scale[0])
-    return grid_of(hollow), tr
+    return grid_of(hollow, among), tr_of(hollow) if data.ndim == 4 else None
 
 
 def _names(meta: dict[str, Any]) -> pd.DataFrame | None:

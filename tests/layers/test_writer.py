@@ -166,3 +166,18 @@ def test_the_default_reader_is_set_when_asked():
         assert plugins.extension2reader == {"*.tif": "napari", "*.nii": PLUGIN, "*.nii.gz": PLUGIN}
     finally:
         plugins.extension2reader = before
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(run_layer, tmp_path, monkeypatch):
+    def denied(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    viewer = ViewerModel()
+    viewer.add_layer(run_layer)
+    viewer.add_labels(np.ones((3, 3, 3), int))
+    with pytest.raises(RuntimeError, match="there is no folder"):
+        viewer.layers.save(str(tmp_path / "nowhere" / "all.nii"), plugin=PLUGIN)
+    monkeypatch.setattr("pathlib.Path.mkdir", denied)
+    with pytest.raises(RuntimeError, match=r"all cannot be written \(Permission denied\): you may not write there"):
+        viewer.layers.save(str(tmp_path / "all.nii"), plugin=PLUGIN)
+    assert not (tmp_path / "all").exists()
