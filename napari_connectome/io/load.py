@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from napari_connectome.io.header import (
     repetition_time,
     stem,
 )
-from napari_connectome.io.names import names_table, read_names
+from napari_connectome.io.names import Names, names_table, read_names
 from napari_connectome.io.pixels import read_pixels
 
 Array = npt.NDArray[Any]
@@ -153,6 +153,7 @@ def load_run(
     path: PathLike,
     *,
     confounds: PathLike | pd.DataFrame | Array | None = None,
+    columns: str | Sequence[str] | None = None,
     tr: float | None = None,
     progress: Progress = silent,
 ) -> Run:
@@ -163,6 +164,9 @@ def load_run(
     path : path
         A 4-D image of any format nibabel reads.
     confounds : path or (t × c) table, optional
+    columns : str or sequence of str, optional
+        Which columns of the confounds to keep, ready for cleaning: a name of `io.confounds.PRESETS` ("motion 24", "all") or
+        column names, which may hold * and ?. The whole table as it is where not given.
     tr : float, optional
         Seconds; needed where the header cannot be trusted, and used instead of it.
     progress : callable
@@ -179,7 +183,17 @@ def load_run(
         from napari_connectome.io.confounds import read_confounds
 
         confounds = read_confounds(confounds, opened.data.shape[0])
+    if columns is not None:
+        confounds = _chosen(confounds, columns)
     return Run(opened.data, opened.grid, seconds, confounds, name=opened.name)  # type: ignore[arg-type]
+
+
+def _chosen(confounds: pd.DataFrame | Array | None, columns: str | Sequence[str]) -> pd.DataFrame:
+    from napari_connectome.io.confounds import choose_columns
+
+    if not isinstance(confounds, pd.DataFrame):
+        raise InputError("columns choose from a table of confounds that names them: give confounds=… as a file or DataFrame.")
+    return choose_columns(confounds, columns)
 
 
 def load_volume(path: PathLike) -> Volume:
@@ -190,21 +204,33 @@ def load_volume(path: PathLike) -> Volume:
     return Volume(opened.data, opened.grid, name=opened.name)
 
 
-def load_regions(path: PathLike, *, names: PathLike | Sequence[str] | Mapping[int, str] | None = None) -> Regions:
+def load_regions(path: PathLike, *, names: Names | None = None) -> Regions:
     """Read an atlas or other label image.
 
     Parameters
     ----------
     path : path
-        A 3-D image of whole numbers, whatever type they are stored in; 0 is background.
-    names : path, sequence or mapping, optional
-        A names file (one name a line, or a table with the columns index and name, or a colour table), the names in the
-        order of the label ids, or id → name. Taken from a table of the image's own name where there is one.
+        A 3-D image of whole numbers, whatever type they are stored in; 0 and NaN are background.
+    names : path, sequence, DataFrame or mapping, optional
+        A names file (one name a line, or a table with the columns index and name, or a colour table), such a table, the
+        names in the order of the label ids, or id → name. They must be those of this image: a list has as many names as
+        there are regions, or as the largest id, and one for the background at most; a table names every region. Taken
+        from a table of the image's own name where there is one.
     """
     volume = load_volume(path)
     try:
-        bare = Regions(volume.data, volume.grid)
+        bare = Regions(_whole_numbers(volume.data), volume.grid)
     except InputError as error:
         raise InputError(f"{Path(path).name}: {error}") from error
     known = read_names(path, names, bare.ids)
     return bare if known is None else Regions(bare.labels, bare.grid, names_table(known, bare.ids))
+
+
+def _whole_numbers(data: Array) -> Array:
+    """Values that may be labels: programs that write them as floats put NaN outside the brain, and no id has 33 bits."""
+    if data.dtype.kind == "f":
+        data = np.nan_to_num(data, nan=0.0, posinf=np.inf, neginf=-np.inf)
+    largest = data.max(initial=0)
+    if largest > np.iinfo(np.uint32).max:
+        raise InputError(f"labels must be whole numbers below 2^32, and the largest value is {largest:g}: renumber them first.")
+    return data

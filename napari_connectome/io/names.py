@@ -14,10 +14,12 @@ import pandas as pd
 
 from napari_connectome.core.errors import InputError
 from napari_connectome.io.header import stem
+from napari_connectome.io.tables import read_text
 
 Array = npt.NDArray[Any]
 INDEX = ("index", "label", "id", "value", "roi", "no.", "key")
 NAME = ("name", "label", "region", "roi_name", "label_name", "difumo_names", "abbreviation")
+Names = str | os.PathLike[str] | Sequence[str] | pd.DataFrame | Mapping[int, str]
 NOWHERE = ("background", "unknown", "???", "none", "clear label", "unlabeled", "outside")
 
 
@@ -40,16 +42,14 @@ def sidecar_says(path: Path, names: pd.Series[str]) -> bool:
     return all(known.get(int(str(i))) == name for i, name in names.items())
 
 
-def read_names(
-    image: str | os.PathLike[str], names: str | os.PathLike[str] | Sequence[str] | Mapping[int, str] | None, ids: Array
-) -> dict[int, str] | None:
+def read_names(image: str | os.PathLike[str], names: Names | None, ids: Array) -> dict[int, str] | None:
     """Names by label id; None where there are none.
 
     Parameters
     ----------
     image : path
         The label image; a names file of the same name beside it is used where `names` is not given.
-    names : path, sequence or mapping, optional
+    names : path, sequence, DataFrame or mapping, optional
     ids : (r,) array
         The label ids of the image, ascending, without the background.
     """
@@ -62,8 +62,47 @@ def read_names(
     if isinstance(names, Mapping):
         return {int(i): str(name) for i, name in names.items()}
     if isinstance(names, str | os.PathLike):
-        return _read(Path(names), ids)
+        return _covering(_read(Path(names), ids), ids, Path(names).name)
+    if isinstance(names, pd.DataFrame):
+        return _covering(_of_frame(names, ids), ids, "the table of names")
     return in_order([str(name) for name in names], ids, "the list of names")
+
+
+def _of_frame(table: pd.DataFrame, ids: Array) -> dict[int, str]:
+    if str(table.index.name).lower() in INDEX:
+        table = table.reset_index()
+    column, index = _head([str(name).lower() for name in table.columns])
+    if column is None:
+        raise InputError(f"the table of names has no column of names: call one of its columns {NAME[0]!r}.")
+    words = [str(name) for name in table.iloc[:, column]]
+    if index is None:
+        return in_order(words, ids, "the table of names")
+    numbers = [_whole(str(cell)) for cell in table.iloc[:, index]]
+    return {i: name for i, name in zip(numbers, words, strict=True) if i is not None}
+
+
+def _head(columns: Sequence[str]) -> tuple[int | None, int | None]:
+    """Which of the columns holds the names, and which the ids."""
+    index = next((columns.index(c) for c in INDEX if c in columns), None)
+    name = next((columns.index(c) for c in NAME if c in columns and columns.index(c) != index), None)
+    if name is None and index is not None and columns[index] in NAME:  # one column, called label
+        return index, None
+    return name, index
+
+
+def _covering(names: dict[int, str], ids: Array, what: str) -> dict[int, str]:
+    """The names, if they are those of this image's ids: names of another atlas must not pass for them."""
+    missing = [int(i) for i in ids if int(i) not in names]
+    if missing:
+        raise InputError(
+            f"{what} has no name for the region {missing[0]}"
+            + (f" and {len(missing) - 1} others" if len(missing) > 1 else "")
+            + ": give the names that belong to the image."
+        )
+    listed = sorted(i for i in names if i != 0)
+    if listed == list(range(1, len(listed) + 1)):  # numbered through, which says no more than a list
+        in_order([names[i] for i in listed], ids, what)
+    return names
 
 
 def names_table(names: Mapping[int, str], ids: Array) -> pd.DataFrame:
@@ -78,20 +117,18 @@ def in_order(names: list[str], ids: Array, what: str) -> dict[int, str]:
         names = names[1:]
     if len(names) == len(ids):
         return {int(i): name for i, name in zip(ids, names, strict=True)}
-    if len(ids) and len(names) >= int(ids[-1]):  # some regions are missing from the image: line i names id i
+    if len(ids) and len(names) == int(ids[-1]):  # some regions are missing from the image: line i names id i
         return {int(i): names[int(i) - 1] for i in ids}
     raise InputError(
-        f"{what} holds {len(names)} names and the image {len(ids)} regions: give one name a region, in the order of their ids."
+        f"{what} holds {len(names)} names and the image {len(ids)} regions: give one name a region, in the order of their ids, "
+        "or names by id."
     )
 
 
 def _read(path: Path, ids: Array) -> dict[int, str]:
-    try:
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
-    except OSError as error:
-        raise InputError(f"the names file {path} cannot be read: {error.strerror}.") from error
+    text = read_text(path)
     lines = [line.strip("\r\n") for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    table = _columns(lines) or _colour_table(lines)
+    table = _columns(lines, ids, path.name) or _colour_table(lines)
     if table is not None:
         return table
     names = [line.strip() for line in lines]
@@ -100,22 +137,19 @@ def _read(path: Path, ids: Array) -> dict[int, str]:
     return in_order(names, ids, path.name)
 
 
-def _columns(lines: list[str]) -> dict[int, str] | None:
-    """A table whose first line names its columns, one of them the index."""
+def _columns(lines: list[str], ids: Array, what: str) -> dict[int, str] | None:
+    """A table whose first line names its columns: ids and names, or names in the order of the ids."""
     delimiter = next((d for d in ("\t", ",", ";") if lines and d in lines[0]), None)
     if delimiter is None:
         return None
     rows = list(csv.reader(lines, delimiter=delimiter))
-    head = [column.strip().lower() for column in rows[0]]
-    index = next((head.index(c) for c in INDEX if c in head), None)
-    name = next((head.index(c) for c in NAME if c in head and head.index(c) != index), None)
-    if index is None or name is None:
+    name, index = _head([column.strip().lower() for column in rows[0]])
+    if name is None:
         return None
-    found = {}
-    for row in rows[1:]:
-        number = _whole(row[index]) if len(row) > max(index, name) else None
-        if number is not None:
-            found[number] = row[name].strip()
+    rows = [row for row in rows[1:] if len(row) > max(name, index or 0)]
+    if index is None:
+        return in_order([row[name].strip() for row in rows], ids, what)
+    found = {number: row[name].strip() for row in rows if (number := _whole(row[index])) is not None}
     return found or None
 
 

@@ -37,7 +37,7 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
         the columns are called column_1, column_2 and so on.
     """
     name = Path(path).name
-    rows = list(_rows(_text(Path(path))))
+    rows = list(_rows(read_text(path)))
     if not rows:
         raise InputError(f"{name} is empty: a table with at least one line of values is needed.")
     # A separator at the end of every line makes one empty column, which nobody meant.
@@ -71,7 +71,9 @@ def write_table(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         stream.write(text.encode("utf-8"))
 
 
-def _text(path: Path) -> str:
+def read_text(path: str | os.PathLike[str]) -> str:
+    """The text of a file in whatever encoding, unpacked where it is ``.gz``; one sentence for what is no text."""
+    path = Path(path)
     try:
         with open_gz(path) if is_gz(path) else open(path, "rb") as stream:
             raw = stream.read(LARGEST + 1)

@@ -113,8 +113,7 @@ def _labels(opened: Opened) -> LayerData | None:
     from napari_connectome.io.names import read_names
 
     data = as_label_type(np.asarray(opened.data))
-    ids = np.flatnonzero(np.bincount(data.ravel()))
-    ids = ids[ids > 0]
+    ids = np.unique(data[data != 0])
     role = "mask" if ids.size == 1 and ids[0] == 1 else "labels"
     about: dict[str, Any] = {"name": opened.name, **_known(opened, role)}
     names = read_names(opened.path, None, ids)

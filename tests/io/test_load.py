@@ -12,6 +12,7 @@ from napari_connectome.core.errors import Cancelled, InputError
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.values import Volume
 from napari_connectome.io import gz, memory
+from napari_connectome.io.confounds import MOTION
 from napari_connectome.io.load import load_regions, load_run, load_volume, open_image
 from napari_connectome.io.save import save
 from napari_connectome.io.tables import read_table
@@ -279,7 +280,9 @@ def atlas(tmp_path):
         ("name\na\nb\nc\n", ["a", "b", "c"]),
         ("one\ntwo\n3\n4\n5\n6\nseven\n", ["one", "two", "seven"]),
         ("index\tname\themisphere\n7\tc\tL\n2\tb\tR\n1\ta\tL\n", ["a", "b", "c"]),
-        ("index,name\n0,Background\n1,a\n7,c\n", ["a", "region 2", "c"]),
+        ("index,name\n0,Background\n1,a\n2,b\n7,c\n99,elsewhere\n", ["a", "b", "c"]),
+        ("name\tcolour\na\tred\nb\tblue\nc\tblack\n", ["a", "b", "c"]),
+        ("one, left\ntwo, left\nthree, left\n", ["one, left", "two, left", "three, left"]),
         ("1 a 120 18 131 0\n2 b 1 2 3 0\n7 c 1 2 3 0\n", ["a", "b", "c"]),
         ("# a comment\n1\ta b\n2\tb\n7\tc\n", ["a b", "b", "c"]),
     ],
@@ -298,7 +301,7 @@ def test_names_may_be_given_or_lie_beside_the_image(atlas, tmp_path):
     assert list(load_regions(atlas, names={7: "z"}).table["name"]) == ["region 1", "region 2", "z"]
     with pytest.raises(InputError, match="holds 2 names and the image 3 regions"):
         load_regions(atlas, names=["x", "y"])
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="there is no file"):
         load_regions(atlas, names=tmp_path / "nowhere.txt")
     (tmp_path / "atlas_dseg.tsv").write_text("index\tname\n1\ta\n2\tb\n7\tc\n")
     assert list(load_regions(atlas).table["name"]) == ["a", "b", "c"]
@@ -362,3 +365,79 @@ def test_files_one_may_not_read_are_one_sentence(as_nobody):
 def test_impossible_names_are_one_sentence(tmp_path, name):
     with pytest.raises(InputError, match="check the path"):
         open_image(f"{tmp_path}/{name}")
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 5, 6, 8, 9, 100])
+@pytest.mark.parametrize("first", [[], ["Background"]])
+@pytest.mark.parametrize("form", ["list", "text", "index", "frame", "indexed frame", "column"])
+def test_names_of_another_atlas_are_refused(atlas, tmp_path, count, first, form):
+    """The image has the ids 1, 2 and 7: three names fit, and seven; whatever they come in."""
+    words = first + [f"name {i}" for i in range(count)]
+    path = tmp_path / "names.tsv"
+    ids = range(1 - len(first), count + 1)
+    frame = pd.DataFrame({"index": ids, "name": words})
+    names: object = path
+    if form == "list":
+        names = words
+    elif form == "text":
+        path.write_text("\n".join(words))
+    elif form == "index":
+        frame.to_csv(path, sep="\t", index=False)
+    elif form == "column":
+        pd.DataFrame({"name": words, "colour": "red"}).to_csv(path, sep="\t", index=False)
+    else:
+        names = frame if form == "frame" else frame.set_index("index")
+    with pytest.raises(InputError, match=r"names and the image 3 regions|no name for the region"):
+        load_regions(atlas, names=names)
+
+
+def test_tables_of_names(atlas):
+    frame = pd.DataFrame({"index": [7, 1, 2], "name": ["c", "a", "b"]})
+    for names in (frame, frame.set_index("index"), pd.DataFrame({"name": ["a", "b", "c"]})):
+        assert list(load_regions(atlas, names=names).table["name"]) == ["a", "b", "c"]
+    regions = load_regions(atlas, names=frame)
+    pd.testing.assert_frame_equal(load_regions(atlas, names=regions.table).table, regions.table)
+    with pytest.raises(InputError, match="no column of names"):
+        load_regions(atlas, names=pd.DataFrame({"x": [1, 2, 3]}))
+
+
+def test_an_image_is_no_names_file(atlas):
+    with pytest.raises(InputError, match=r"atlas_dseg\.nii\.gz is no text file"):
+        load_regions(atlas, names=atlas)
+
+
+@pytest.mark.parametrize("value", [np.inf, 1e30, 2.0**33, -np.inf, -1.0])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_values_that_are_no_labels_are_one_sentence(tmp_path, value, kind):
+    data = np.zeros((3, 3, 3), kind)
+    data[1], data[2, 2, 2] = 3, value
+    with pytest.raises(InputError, match=r"a\.nii: labels must"):
+        load_regions(write(tmp_path / "a.nii", data))
+
+
+def test_nan_is_background(tmp_path):
+    data = np.full((3, 3, 3), np.nan, np.float32)
+    data[1] = 3
+    regions = load_regions(write(tmp_path / "a.nii", data))
+    assert list(regions.ids) == [3]
+    np.testing.assert_array_equal(regions.labels, np.nan_to_num(data.T))
+
+
+def test_columns_of_confounds_may_be_chosen(run_file, tmp_path):
+    table = pd.DataFrame(np.random.default_rng(0).normal(size=(7, 6)), columns=list(MOTION))
+    table["trans_x_derivative1"] = table["trans_x"].diff()
+    table["kind"] = "a"
+    table.to_csv(tmp_path / "x.tsv", sep="\t", index=False, na_rep="n/a")
+    for confounds in (tmp_path / "x.tsv", table):
+        assert list(load_run(run_file, confounds=confounds).confounds) == list(table)
+        assert list(load_run(run_file, confounds=confounds, columns="motion 6").confounds) == list(MOTION)
+        chosen = load_run(run_file, confounds=confounds, columns=["trans_*"]).confounds
+        assert list(chosen) == [*MOTION[:3], "trans_x_derivative1"]
+        assert chosen.notna().all(axis=None)
+        with pytest.raises(InputError, match="holds text"):
+            load_run(run_file, confounds=confounds, columns=["kind"])
+        with pytest.raises(InputError, match="no choice of confounds called"):
+            load_run(run_file, confounds=confounds, columns="motion 7")
+    for confounds in (None, table[list(MOTION)].to_numpy()):
+        with pytest.raises(InputError, match="columns choose from a table"):
+            load_run(run_file, confounds=confounds, columns="motion 6")

@@ -57,6 +57,11 @@ def test_schaefer_names_do_not_shift(real_data):
     regions = load_regions(atlas / "Schaefer2018_100_7Networks_MNI152NLin6Asym_2mm_dseg.nii.gz", names=names)
     assert len(regions.table) == 100
     assert list(regions.table["name"]) == names.read_text().split()
+    with pytest.raises(InputError, match=r"maps\.tsv holds 128 names and the image 100 regions"):
+        load_regions(
+            atlas / "Schaefer2018_100_7Networks_MNI152NLin6Asym_2mm_dseg.nii.gz",
+            names=atlas / "DiFuMo128_MNI152NLin6Asym_2mm_maps.tsv",
+        )
     left = regions.table["name"].str.startswith("LH")
     assert (regions.table.loc[left, "x"] < 0).all()
     assert (regions.table.loc[~left, "x"] > 0).all()
