@@ -59,6 +59,7 @@ class ViewBar(QWidget):
         self._place.setToolTip("The place under the mouse, x, y, z: right, anterior and superior are positive.")
         self._place.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         below = QHBoxLayout()
+        below.setSpacing(4)
         below.addWidget(self._convention)
         below.addWidget(self._place, 1)
         column = QVBoxLayout(self)
@@ -137,7 +138,7 @@ class ViewBar(QWidget):
             self._place.setText("")
             return
         x, y, z = (f"{round(mm, 1) + 0.0:.1f}".replace("-", "−") for mm in place)
-        self._place.setText(f"{x}, {y}, {z} mm")
+        self._place.setText(f"{x} {y} {z} mm")
 
 
 def _weakly(method: Any) -> Any:

@@ -181,7 +181,7 @@ def test_the_place_under_a_real_mouse(viewer, bar, qtbot):
     def shown():
         text = bar.findChildren(QLabel)[-1].text().replace("−", "-")
         assert text.endswith(" mm")
-        return [float(number) for number in text.removesuffix(" mm").split(", ")]
+        return [float(number) for number in text.removesuffix(" mm").split()]
 
     def arrived():  # the window may still find its size, and napari leaves some moves out
         QTest.mouseMove(canvas, pixel() - QPoint(3, 3))
