@@ -22,7 +22,9 @@ import napari_connectome
 
 ROOT = Path(__file__).resolve().parents[1]
 MANIFEST = ROOT / "napari_connectome" / "napari.yaml"
-SHIPPED = ("napari_connectome", "pyproject.toml", "README.md", "LICENSE", "napari.yaml")
+SHIPPED = ("napari_connectome", "pyproject.toml", "README.md", "LICENSE", "napari.yaml", "MANIFEST.in")
+SOURCES = ("CHANGELOG.md", "CONTRIBUTING.md", "Makefile", "benchmarks", "docs", "examples", "tests", "tools")
+"""What the sdist holds beside what is installed, so that it can be tested and changed."""
 LIGHT = ("core", "analyses", "io", "layers")
 PALETTE_ONLY = {"napari-connectome.make_default_reader"}
 
@@ -45,7 +47,7 @@ def python(code: str, **environment: str) -> str:
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The sdist, and the wheel made from that sdist; without the network, and without leaving anything in the source tree."""
     source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
-    for name in (*SHIPPED, "tests"):
+    for name in (*SHIPPED, *SOURCES):
         here = ROOT / name
         if here.is_dir():
             shutil.copytree(here, source / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -80,6 +82,10 @@ def test_sdist_carries_manifest_licence_and_readme(built: tuple[Path, Path]) -> 
     with tarfile.open(built[0]) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
     assert {"LICENSE", "README.md", "pyproject.toml", "napari_connectome/napari.yaml", "napari_connectome/py.typed"} <= names
+    assert {name for name in SOURCES if (ROOT / name).is_file()} <= names
+    for folder in (ROOT / name for name in SOURCES if (ROOT / name).is_dir()):
+        assert {str(path.relative_to(ROOT)) for path in folder.rglob("*.py")} <= names
+    assert not [name for name in names if name.endswith(".pyc")]
 
 
 def test_metadata_is_what_the_hub_needs(metadata: Message) -> None:

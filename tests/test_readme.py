@@ -13,6 +13,7 @@ from npe2 import PluginManifest
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
+REPOSITORY = "https://github.com/napari-connectome/napari-connectome/blob/main/"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
 
@@ -47,9 +48,15 @@ def test_make_understands_its_targets() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_to_files_lead_somewhere(page: Path) -> None:
-    """Pictures are shown on the package index too, where only absolute addresses work; links are held against the checkout."""
-    links = [link for link in re.findall(r"\]\(([^)#]+)", page.read_text()) if "://" not in link]
-    assert not [link for link in links if not (page.parent / link).exists()]
+    links = re.findall(r"\]\(([^)#]+)", page.read_text())
+    files = [page.parent / link for link in links if "://" not in link]
+    files += [ROOT / link.removeprefix(REPOSITORY) for link in links if link.startswith(REPOSITORY)]
+    assert not [file for file in files if not file.exists()]
+
+
+def test_links_of_the_readme_work_on_the_package_index() -> None:
+    """There and on the napari hub, only absolute addresses lead anywhere."""
+    assert not [link for link in re.findall(r"\]\(([^)]+)", README) if "://" not in link and not link.startswith("#")]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
