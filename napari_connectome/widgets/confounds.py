@@ -46,6 +46,8 @@ class ConfoundsPanel(QWidget):
     ----------
     changed : Signal
         Something was chosen; not when another run was set.
+    n_volumes : int
+        Volumes of the run.
     """
 
     changed = Signal()
@@ -54,7 +56,7 @@ class ConfoundsPanel(QWidget):
         super().__init__(parent)
         self._table: pd.DataFrame | None = None
         self._path: Path | None = None
-        self._n_volumes = 0
+        self.n_volumes = 0
         self._build()
         self.open_button.clicked.connect(self._ask_file)
         self.none_button.clicked.connect(self._no_file)
@@ -145,10 +147,10 @@ class ConfoundsPanel(QWidget):
     def set_run(self, layer: Layer | None) -> None:
         """Take the table that came with a run, or lies beside its file; none otherwise."""
         self._table, self._path = None, None
-        self._n_volumes = 0 if layer is None else int(layer.data.shape[0])
+        self.n_volumes = 0 if layer is None else int(layer.data.shape[0])
         known: Any = {} if layer is None else info(layer)
         given = known.get("confounds")
-        if isinstance(given, pd.DataFrame) and len(given) == self._n_volumes:
+        if isinstance(given, pd.DataFrame) and len(given) == self.n_volumes:
             self._table = given
         else:
             beside = given or (find_confounds(known["path"]) if known.get("path") else None)
@@ -166,17 +168,17 @@ class ConfoundsPanel(QWidget):
         self._path, self._table = path, None
         self.cut_button.hide()
         try:
-            self._table = read_confounds(path, self._n_volumes, start=start)
-            self.name.setText(path.name if start is None else f"{path.name}, first {self._n_volumes} rows")
+            self._table = read_confounds(path, self.n_volumes, start=start)
+            self.name.setText(path.name if start is None else f"{path.name}, first {self.n_volumes} rows")
         except (InputError, OSError) as error:
             self.name.setText(str(error))
             if start is None and self._is_longer(path):
-                self.cut_button.setText(f"Use its first {self._n_volumes} rows")
+                self.cut_button.setText(f"Use its first {self.n_volumes} rows")
                 self.cut_button.show()
 
     def _is_longer(self, path: Path) -> bool:
         try:
-            read_confounds(path, self._n_volumes, start=0)
+            read_confounds(path, self.n_volumes, start=0)
         except (InputError, OSError):
             return False
         return True
@@ -259,7 +261,7 @@ class ConfoundsPanel(QWidget):
             return
         n = 0 if table is None else table.shape[1]
         out = 0 if keep is None else int((~keep).sum())
-        self.summary.setText(f"{n} confounds; {out} of {self._n_volumes} volumes left out.")
+        self.summary.setText(f"{n} confounds; {out} of {self.n_volumes} volumes left out.")
 
     def _on_preset(self) -> None:
         if self.preset.currentData() != BY_HAND:

@@ -87,6 +87,8 @@ class CorrelationMap(Panel):
         self.at_end(self.run_choice.close_choice)
         self.at_end(self.mask_choice.close_choice)
         self.run_choice.chosen.connect(self._on_run)
+        self.run_choice.altered.connect(self._on_run_altered)
+        self.mask_choice.altered.connect(self._on_option)
         for part in (self.cleaning, self.confounds):
             part.changed.connect(self._name_sections)
             part.changed.connect(self._on_option)
@@ -147,6 +149,15 @@ class CorrelationMap(Panel):
             self.say("The run was changed while it was prepared: press Prepare again.")
         elif layer is not None:
             self._on_option()
+
+    def _on_run_altered(self) -> None:
+        """Follow other data, or another TR, in the same layer; the confounds stay while they still fit."""
+        layer = self.run_choice.layer
+        if self.confounds.n_volumes != layer.data.shape[0]:
+            self.confounds.set_run(layer)
+            self._name_sections()
+        self.mask_choice.reset()
+        self._on_option()
 
     def _on_option(self, *_: Any) -> None:
         """Prepare again by itself, once it was prepared before."""

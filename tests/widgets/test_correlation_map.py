@@ -308,6 +308,19 @@ def test_layers_may_go_at_any_time(opened, small_run, until):
     assert not any(info(x).get("role") == ROLE for x in viewer.layers)
 
 
+def test_other_data_in_the_run_s_layer_are_prepared_again(opened, small_run, until):
+    _, run_layer, widget = opened()
+    layer = _prepare(widget, until)
+    front = small_run.places["front"]
+    widget.live.seeds.set(0, mm=front)
+    shorter = small_run.run.replace(data=small_run.run.data[:60])
+    run_layer.data = shorter.data
+    until(lambda: widget.live.shown is not None and len(widget.live.shown.mapper.volumes) == 60)
+    _settled(widget, until)
+    np.testing.assert_allclose(widget.live.shown.layer.data, _expected(small_run, front, shorter), atol=1e-6)
+    assert widget.live.shown.layer is layer
+
+
 def test_the_map_s_and_the_seeds_layer_may_go(opened, small_run, until):
     viewer, _, widget = opened()
     layer = _prepare(widget, until)
