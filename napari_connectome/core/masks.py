@@ -140,14 +140,14 @@ def _largest_piece(mask: Array) -> Array:
 
 
 def inside_of(image: Array, what: str) -> Array:
-    """Which voxels of a mask or labels image count: those that are not 0, NaN counting as 0; bool.
+    """Which voxels of a mask or labels image count: those above 0, NaN counting as 0; bool.
 
     `InputError` when it holds fractions, as a probability map does: where it ends is not ours to say.
     """
     if image.dtype.kind != "f":
-        return np.asarray(image != 0)
+        return np.asarray(image > 0)
     known = np.nan_to_num(image, nan=0.0, posinf=1.0, neginf=0.0)
     values = known[known != 0]
     if len(values) and values.min() != values.max() and not np.array_equal(values, np.rint(values)):
         raise InputError(f"{what} holds fractions and so is no mask but a map: threshold it first.")
-    return np.asarray(known != 0)
+    return np.asarray(known > 0)

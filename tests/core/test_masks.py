@@ -7,7 +7,8 @@ import pytest
 from nibabel import Nifti1Image
 from nilearn import masking
 
-from napari_connectome.core.masks import background_mask, epi_mask, mean_volume, tidy
+from napari_connectome.core.errors import InputError
+from napari_connectome.core.masks import background_mask, epi_mask, inside_of, mean_volume, tidy
 
 
 def image(data):
@@ -107,3 +108,18 @@ def test_mean_volume_is_exact_for_integers_and_leaves_the_run_alone():
 def test_tidy_without_options_changes_nothing():
     mask = np.random.default_rng(0).random((6, 7, 8)) > 0.5
     np.testing.assert_array_equal(tidy(mask, opening=0, connected=False), mask)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int16, np.uint8, np.float32, np.float64, bool])
+def test_inside_a_mask_is_above_zero(kind):
+    image = np.array([-1, 0, 1, 3]).astype(kind) if np.dtype(kind).kind in "if" else np.array([0, 0, 1, 3]).astype(kind)
+    inside = inside_of(image, "the mask")
+    assert inside.dtype == bool
+    assert inside.tolist() == [False, False, True, True]
+
+
+def test_what_is_missing_is_outside_a_mask_and_fractions_are_refused():
+    assert inside_of(np.array([np.nan, -np.inf, np.inf, 0.5]) * 2, "the mask").tolist() == [False, False, True, True]
+    for map_ in ([0, 0.2, 0.7], [-0.4, 0, 0.4]):
+        with pytest.raises(InputError, match="threshold it first"):
+            inside_of(np.array(map_), "the mask")
