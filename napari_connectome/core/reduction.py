@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import maximum_filter
 
+from napari_connectome.core import memory
 from napari_connectome.core.errors import InputError, Progress, silent
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.smoothing import apply_axes, axis_matrix, kernel_radius
@@ -149,11 +150,18 @@ def reduce_run(
     Reduced
     int
         k, the number of rows kept of `time`.
+
+    Raises
+    ------
+    InputError
+        Where there is not memory enough, before any is taken.
     """
     spacing = grid.voxel_size[::-1]
     reach = [kernel_radius(fwhm, size) for size in spacing]
     support = maximum_filter(mask, size=[2 * r + 1 for r in reach], mode="constant") if any(reach) else mask
     k = _rows_needed(data, mask, time)
+    columns = int(support.sum()) + (2 * int(mask.sum()) if any(reach) else 0)  # all at once, before what is kept is left
+    memory.require(k * columns * 4, "preparing the run")
     rows, energy, tail = _reduce_support(data, support, time, k, lambda done: progress(0.7 * done, "cleaning"))
     inside = mask[support]
     if not any(reach):

@@ -15,8 +15,8 @@ from nibabel.arrayproxy import ArrayProxy
 from nibabel.brikhead import AFNIArrayProxy
 from nibabel.openers import ImageOpener
 
+from napari_connectome.core import memory
 from napari_connectome.core.errors import InputError, Progress, silent
-from napari_connectome.io import memory
 from napari_connectome.io.gz import DEFLATE_LIMIT, is_gz, open_gz
 
 Array = npt.NDArray[Any]

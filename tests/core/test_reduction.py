@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from napari_connectome import Cleaning, Grid, clean
+from napari_connectome.core import memory, reduction
 from napari_connectome.core.cleaning import cleaning_matrix
 from napari_connectome.core.errors import Cancelled, InputError
 from napari_connectome.core.reduction import reduce_run, reduce_time
@@ -127,3 +128,23 @@ def test_what_censored_volumes_hold_never_matters():
     data[30] = 1e9
     two, _ = reduce_run(data, GRID, mask, time, 6.0)
     np.testing.assert_array_equal(one.unit, two.unit)
+
+
+@pytest.mark.parametrize("fwhm", [0.0, 6.0])
+def test_too_little_memory_is_told_before_any_is_taken(fwhm, monkeypatch):
+    data, mask = _run(), _mask()
+    time = reduce_time(cleaning_matrix(T, 2.0, BAND))
+    reduced, _ = reduce_run(data, GRID, mask, time, fwhm)
+    held = reduced.unit.nbytes + (0 if reduced.plain is None else reduced.plain.nbytes)
+    monkeypatch.setattr(memory, "available", lambda: held - 1)
+    monkeypatch.setattr(reduction, "_reduce_support", None)
+    with pytest.raises(InputError, match=r"preparing the run needs [\d.]+ kB of memory and [\d.]+ kB are free"):
+        reduce_run(data, GRID, mask, time, fwhm)
+
+
+def test_memory_enough_is_enough(monkeypatch):
+    data, mask = _run(), _mask()
+    time = reduce_time(cleaning_matrix(T, 2.0, BAND))
+    _, k = reduce_run(data, GRID, mask, time, 0.0)
+    monkeypatch.setattr(memory, "available", lambda: k * int(mask.sum()) * 4)
+    reduce_run(data, GRID, mask, time, 0.0)

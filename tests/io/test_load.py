@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from napari_connectome.core import memory
 from napari_connectome.core.errors import Cancelled, InputError
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.values import Volume
-from napari_connectome.io import gz, memory
+from napari_connectome.io import gz
 from napari_connectome.io.confounds import MOTION
 from napari_connectome.io.load import load_regions, load_run, load_volume, open_image
 from napari_connectome.io.save import save
