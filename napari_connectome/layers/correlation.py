@@ -20,6 +20,7 @@ from napari_connectome.layers.styles import set_threshold, style_map, style_outl
 Array = npt.NDArray[Any]
 
 ROLE = "seed map"
+PINNED = "pinned map"
 OWNER = "correlation map"
 TITLES = {"r": "correlation (r)", "fisher_z": "Fisher z", "z_score": "z score"}
 
@@ -52,30 +53,35 @@ class CorrelationLayers:
         self.mapper = mapper
         self.seed: dict[str, Any] = {}
         self._mask_seen = False
+        self._shown_limit = 0.0
         statistic = mapper.params.statistic
         self.limit, start = scale_of(statistic, mapper.dof)
         self._threshold = start if threshold is None else threshold
         self.mask_layer = self._show_mask()
         old = results.find(viewer, ROLE, OWNER)
+        before = {} if old is None else dict(info(old))
         self.layer = results.show(viewer, self._new_layer(), ROLE, OWNER)
         if self.layer is not old:
             style_map(self.layer, self.limit, self._threshold)
+        self._dress(before)
+        self._data = self.layer.data
         self.live = LiveMap(viewer, mapper, self.layer)
-        self.layer.events.contrast_limits.connect(self._recolour)
+        self.layer.events.contrast_limits.connect(self._on_limits)
+        self.layer.events.gamma.connect(self._on_gamma)
         viewer.dims.events.ndisplay.connect(self._on_ndisplay)
         self._on_ndisplay()
-        self._recolour()
 
     def close(self) -> None:
         """Stop following the viewer; the layers stay with the user."""
         self.live.close()
         self.viewer.dims.events.ndisplay.disconnect(self._on_ndisplay)
-        self.layer.events.contrast_limits.disconnect(self._recolour)
+        self.layer.events.contrast_limits.disconnect(self._on_limits)
+        self.layer.events.gamma.disconnect(self._on_gamma)
 
     @property
     def alive(self) -> bool:
-        """Whether the map's layer is still in the viewer."""
-        return self.layer in self.viewer.layers
+        """Whether the map's layer is still in the viewer, and ours: nobody put other data into it."""
+        return self.layer in self.viewer.layers and self.layer.data is self._data
 
     @property
     def threshold(self) -> float:
@@ -85,7 +91,7 @@ class CorrelationLayers:
     @threshold.setter
     def threshold(self, threshold: float) -> None:
         self._threshold = float(threshold)
-        self._recolour()
+        self._colour(self._shown_limit)
 
     def move(self, name: str, mm: npt.ArrayLike, radius: float) -> str:
         """Map the sphere there; return "" or, when there is nothing to map, the sentence that says why."""
@@ -119,7 +125,7 @@ class CorrelationLayers:
     def pin(self) -> Layer:
         """Add a copy of the map that stays as it is, named after its seed."""
         self.finish()
-        known = {**info(self.layer), "role": "pinned map", "owner": ""}
+        known = {**info(self.layer), "role": PINNED, "owner": ""}
         data, state = self.layer.as_layer_data_tuple()[:2]
         name = f"{TITLES[self.mapper.params.statistic]}: {self.seed.get('name', 'seed')}"
         pinned = Image(data.copy(), **{**state, "name": name, "metadata": {KEY: known}})
@@ -133,22 +139,53 @@ class CorrelationLayers:
 
     def use(self, statistic: str) -> None:
         """Show another statistic of the same seed, from its usual threshold."""
+        before = dict(info(self.layer))
         self.mapper.use(statistic)
         self.limit, self._threshold = scale_of(statistic, self.mapper.dof)
-        self.layer.name = TITLES[statistic]
-        set_threshold(self.layer, self.limit, self._threshold)
+        self._dress(before)
         if self.seed:
             self.live.update()
             self.finish()
+
+    def _dress(self, before: dict[str, Any]) -> None:
+        """Name and limits: for another statistic anew, otherwise as the user left them; `before` is what was known."""
+        statistic = self.mapper.params.statistic
+        high = float(self.layer.contrast_limits[1])
+        ours = before.get("statistic") != statistic or high == before.get("limit")
+        if self.layer.name.split(" [")[0] in TITLES.values():
+            self.layer.name = TITLES[statistic]
+        info(self.layer).update(statistic=statistic, limit=self.limit)
+        if ours:
+            self.layer.contrast_limits_range = (-self.limit, self.limit)
+        self._colour(self.limit if ours else high)
 
     def _new_layer(self) -> Image:
         data = np.zeros(self.mapper.grid.shape, dtype=np.float32)
         name = TITLES[self.mapper.params.statistic]
         return Image(data, name=name, contrast_limits=(-self.limit, self.limit), **layer_kwargs(self.mapper.grid))
 
-    def _recolour(self) -> None:
-        """Keep the limits symmetric and the colours on their values, whoever changes the limits."""
-        set_threshold(self.layer, max(map(abs, self.layer.contrast_limits)), self._threshold)
+    def _colour(self, limit: float) -> None:
+        """Put the colours on their values, up to a limit on both sides."""
+        self._shown_limit = limit
+        set_threshold(self.layer, limit, self._threshold)
+        self._shown_limit = float(self.layer.contrast_limits[1])  # wider where the threshold did not fit in
+
+    def _on_limits(self) -> None:
+        """Keep the limits symmetric, whichever end is moved."""
+        ends = [abs(float(end)) for end in self.layer.contrast_limits]
+        moved = max(ends, key=self._away)
+        if self._away(moved) > 1e-9:
+            self._colour(moved)
+        elif ends[0] != ends[1]:
+            self._colour(self._shown_limit)
+
+    def _away(self, end: float) -> float:
+        return abs(end - self._shown_limit)
+
+    def _on_gamma(self) -> None:
+        """Undo a gamma: bent, the colours would no longer be those of the colorbar, and 0 no longer transparent."""
+        if self.layer.gamma != 1:
+            self.layer.gamma = 1
 
     def _on_ndisplay(self) -> None:
         """Hide the mask in 3-D, where an outline is a solid that hides the brain; show it again if it was seen before."""

@@ -97,11 +97,16 @@ def symmetric_limit(data: npt.ArrayLike, quantile: float = 1.0) -> float:
 
 
 def set_threshold(layer: Image, limit: float, threshold: float, base: Diverging = COLD_HOT) -> None:
-    """Give a map its limits and threshold; quick enough to follow a slider."""
+    """Give a map its limits and threshold; quick enough to follow a slider.
+
+    Limits the threshold does not fit into are widened: what lies beyond them would be shown whatever its value.
+    """
+    limit = limit if threshold <= limit else 1.001 * threshold
     colormap = thresholded(limit, threshold, base)
     AVAILABLE_COLORMAPS.pop(NAME, None)  # napari would keep, and list, one for each place the slider has been
     if tuple(layer.contrast_limits) != (-limit, limit):
-        layer.contrast_limits_range = (-limit, limit)
+        widest = max(limit, *map(abs, layer.contrast_limits_range))
+        layer.contrast_limits_range = (-widest, widest)
         layer.contrast_limits = (-limit, limit)
     layer.colormap = colormap
 

@@ -14,7 +14,8 @@ from napari_connectome.analyses.seed_map import SeedMap, SeedMapper
 from napari_connectome.core.cleaning import Cleaning
 from napari_connectome.core.errors import InputError, Progress
 from napari_connectome.core.values import Run, Volume
-from napari_connectome.layers.spatial import grid_of, is_run, is_volume, run_of, volume_of
+from napari_connectome.layers.correlation import PINNED, ROLE
+from napari_connectome.layers.spatial import grid_of, info, is_run, is_volume, run_of, volume_of
 from napari_connectome.widgets.confounds import ConfoundsPanel
 from napari_connectome.widgets.form import ParamsForm
 from napari_connectome.widgets.layer_choice import LayerChoice
@@ -96,7 +97,7 @@ class CorrelationMap(Panel):
         self.repetition.answered.connect(self._on_option)
         self.form.changed.connect(self._on_form)
         self.prepare_button.clicked.connect(self.prepare)
-        self.work.failed.connect(self.say)
+        self.work.failed.connect(self._failed)
         self.work.cancelled.connect(self._on_cancelled)
         self.live.said.connect(self.say)
 
@@ -111,7 +112,7 @@ class CorrelationMap(Panel):
             run, params, mask = self._gather()
         except InputError as error:
             self.work.cancel()
-            self.say(str(error))
+            self._failed(str(error))
             return
         self.say("")
         self._preparing = self.run_choice.layer
@@ -134,10 +135,17 @@ class CorrelationMap(Panel):
         return run_of(layer, confounds=table, keep=keep), self.parameters(), None if mask is None else volume_of(mask)
 
     def _on_prepared(self, prepared: tuple[Run, SeedMapper]) -> None:
+        self.say("")
         self.live.show_map(*prepared)
 
+    def _failed(self, sentence: str) -> None:
+        """Say why there is no new map, and which one is shown instead."""
+        shown = self.live.shown
+        still = f" The map shown is still that of {shown.mapper.run_name} as prepared before." if shown is not None else ""
+        self.say(f"{sentence[:1].upper()}{sentence[1:]}{still}")
+
     def _on_cancelled(self) -> None:
-        self.say("Cancelled; nothing was changed.")
+        self._failed("Cancelled; nothing was changed.")
 
     def _on_run(self, layer: Layer | None) -> None:
         self.repetition.ask(layer)
@@ -153,7 +161,7 @@ class CorrelationMap(Panel):
     def _on_run_altered(self) -> None:
         """Follow other data, or another TR, in the same layer; the confounds stay while they still fit."""
         layer = self.run_choice.layer
-        if self.confounds.n_volumes != layer.data.shape[0]:
+        if layer is not None and self.confounds.n_volumes != layer.data.shape[0]:
             self.confounds.set_run(layer)
             self._name_sections()
         self.mask_choice.reset()
@@ -161,6 +169,7 @@ class CorrelationMap(Panel):
 
     def _on_option(self, *_: Any) -> None:
         """Prepare again by itself, once it was prepared before."""
+        self.say("")
         if self.live.shown is not None or self.work.busy:
             self._again.start()
 
@@ -179,7 +188,8 @@ class CorrelationMap(Panel):
 
     def _fits_mask(self, layer: Layer) -> bool:
         run = self.run_choice.layer
-        return is_volume(layer) and (run is None or grid_of(run).matches(grid_of(layer)))
+        mask = is_volume(layer) and info(layer).get("role") not in (ROLE, PINNED)
+        return mask and (run is None or grid_of(run).matches(grid_of(layer)))
 
 
 def _in_words(form: ParamsForm[Cleaning]) -> str:

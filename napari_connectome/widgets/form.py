@@ -358,6 +358,7 @@ class ParamsForm(QWidget, Generic[P]):
 def _row(value: Any, field: dataclasses.Field[Any], kind: Any) -> Widget:
     about = field.metadata
     label, tooltip = about.get("title") or field.name.replace("_", " "), about.get("doc", "")
+    label = f"{label[:1].upper()}{label[1:]}"
     if isinstance(value, Params):
         return ParamsContainer(value, title=label, name=field.name, tooltip=tooltip)
     options: dict[str, Any] = {"tooltip": tooltip}

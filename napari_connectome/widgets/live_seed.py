@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Layer
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 from superqt import QLabeledDoubleSlider
 
 from napari_connectome.analyses.seed_map import SeedMapper
@@ -17,9 +17,10 @@ from napari_connectome.core.seeds import RADIUS
 from napari_connectome.core.values import Run
 from napari_connectome.io.tables import write_table
 from napari_connectome.layers.correlation import CorrelationLayers
+from napari_connectome.layers.orientation import look_at
 from napari_connectome.layers.seed_layer import is_seeds
 from napari_connectome.layers.seeds import SeedPoints
-from napari_connectome.layers.spatial import info
+from napari_connectome.layers.spatial import info, to_world
 from napari_connectome.widgets.form import NumberBox
 from napari_connectome.widgets.layer_choice import LayerChoice
 from napari_connectome.widgets.panel import Panel, row
@@ -30,7 +31,7 @@ AT_REST = 120
 TOLD = 120
 """Milliseconds after which the series follows a seed: the eye is on the map, and each repaint of the dock delays it."""
 FIRST_SEED = "PCC"
-GONE = "The map's layer was removed: press Prepare to show it again."
+GONE = "The map's layer was removed or taken over: press Prepare to show it again."
 
 
 class LiveSeed(QWidget):
@@ -79,6 +80,9 @@ class LiveSeed(QWidget):
         self.seed_choice.setToolTip("The seed whose map is shown; also chosen by selecting its point in the viewer.")
         self.radius = NumberBox(RADIUS["low"], RADIUS["high"], RADIUS["step"], RADIUS["unit"])
         self.radius.setToolTip("Radius of this seed's sphere.")
+        self.account = QLabel()
+        self.account.setWordWrap(True)
+        self.threshold_unit = QLabel()
         self.threshold = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self.threshold.setDecimals(2)
         self.threshold.setToolTip("Voxels nearer to 0 than this are transparent, on both sides.")
@@ -93,7 +97,8 @@ class LiveSeed(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(row("Seeds", self.seeds_choice))
         column.addLayout(row("Seed", self.seed_choice, self.radius))
-        column.addLayout(row("Threshold", self.threshold))
+        column.addWidget(self.account)
+        column.addLayout(row("Threshold", self.threshold, self.threshold_unit))
         column.addWidget(self.plot)
         buttons = QHBoxLayout()
         buttons.addWidget(self.pin)
@@ -114,7 +119,7 @@ class LiveSeed(QWidget):
 
     def show_map(self, run: Run, mapper: SeedMapper) -> None:
         """Show the maps of a prepared run, of the seed and with the threshold there were before."""
-        threshold = None
+        threshold, first = None, self.shown is None
         if self.shown is not None and self.shown.mapper.params.statistic == mapper.params.statistic:
             threshold = self.shown.threshold
         self.drop()
@@ -128,12 +133,30 @@ class LiveSeed(QWidget):
         self._have_seed(mapper)
         self._follow()
         self._tell()
+        if first:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Put the seed before the user's eyes and into their hand."""
+        if self.seeds is None or self.seeds.current is None:
+            return
+        self._look_at_seed()
+        self.viewer.layers.selection.active = self.seeds.layer
+        self.seeds.layer.mode = "select"
+        self.said.emit(f"Drag {self.seeds.table['name'].iloc[self.seeds.current]} in the picture: the map follows.")
+
+    def _look_at_seed(self) -> None:
+        if self.seeds is not None and self.seeds.current is not None:
+            mm = self.seeds.mm[self.seeds.current]
+            if np.isfinite(mm).all():
+                look_at(self.viewer, to_world(self.seeds.grid, mm))
 
     def drop(self) -> None:
         """Stop following; the layers stay with the user."""
         if self.shown is not None:
             self.shown.close()
-        self.shown, self._run = None, None
+        self.shown, self._run, self._trouble = None, None, ""
+        self.account.setText("")
         self.setEnabled(False)
 
     def use(self, statistic: str) -> None:
@@ -174,7 +197,15 @@ class LiveSeed(QWidget):
 
     def _follow(self) -> None:
         """Show the map of the current seed as it is now."""
-        if self.shown is None or self.seeds is None or self.seeds.current is None:
+        if self.shown is None:
+            return
+        if not self.shown.alive:
+            self.drop()
+            self.said.emit(GONE)
+            return
+        if self.seeds is None or self.seeds.current is None:
+            self._trouble = "There is no seed: add one with Sphere seeds, or press Prepare to begin with one."
+            self._tell()
             return
         seed = self.seeds.table.iloc[self.seeds.current]
         trouble = self.shown.move(seed["name"], seed[["x", "y", "z"]].to_numpy(dtype=float), float(seed["radius"]))
@@ -190,10 +221,13 @@ class LiveSeed(QWidget):
 
     def _tell(self) -> None:
         """Bring series and sentence up to date."""
+        for button in (self.pin, self.save_series):
+            button.setEnabled(not self._trouble)
         if self._trouble:
-            self.said.emit(self._trouble)
+            still = " The map is still that of its last place." if self.shown is not None and self.shown.seed else ""
+            self.account.setText(f"{self._trouble[:1].upper()}{self._trouble[1:]}{still}")
         elif self.shown is not None:
-            self.said.emit(_account(self.shown.mapper))
+            self.account.setText(_account(self.shown.mapper))
             self._show_series(self.shown)
 
     def _show_series(self, shown: CorrelationLayers) -> None:
@@ -210,6 +244,7 @@ class LiveSeed(QWidget):
             self.threshold.setRange(0.0, shown.limit)
             self.threshold.setSingleStep(shown.limit / 100)
             self.threshold.setValue(shown.threshold)
+        self.threshold_unit.setText({"r": "r", "fisher_z": "Fisher z", "z_score": "z"}[shown.mapper.params.statistic])
 
     def _on_layer_removed(self, event: Any) -> None:
         if self.shown is not None and event.value is self.shown.layer:
@@ -254,6 +289,7 @@ class LiveSeed(QWidget):
     def _on_seed_chosen(self, index: int) -> None:
         if self.seeds is not None:
             self.seeds.current = index
+            self._look_at_seed()
 
     def _on_radius(self) -> None:
         if self.seeds is not None and self.seeds.current is not None:
@@ -289,8 +325,9 @@ class LiveSeed(QWidget):
         write_table(self.shown.series(self._run).to_frame().reset_index(), path)
 
     def _on_frame_chosen(self, index: int) -> None:
-        if self.viewer.dims.ndim == 4:
-            self.viewer.dims.set_current_step(0, index)
+        # By its time, not its number: another run in the viewer may have another TR.
+        if self.viewer.dims.ndim == 4 and self._run is not None:
+            self.viewer.dims.set_point(0, index * self._run.tr)
 
     def _on_dims(self) -> None:
         if self.viewer.dims.ndim == 4:
@@ -300,6 +337,6 @@ class LiveSeed(QWidget):
 def _account(mapper: SeedMapper) -> str:
     """What the map rests on, in a line."""
     return (
-        f"{len(mapper.seed)} voxels in the seed, {mapper.n_voxels:,} in the map; "
+        f"{len(mapper.seed)} voxel{'s' * (len(mapper.seed) != 1)} in the seed, {mapper.n_voxels:,} in the map; "
         f"{len(mapper.volumes)} volumes, {mapper.dof:.0f} degrees of freedom left."
     )

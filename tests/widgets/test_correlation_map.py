@@ -237,6 +237,98 @@ def test_a_plane_first_then_the_brain(opened, small_run, until, monkeypatch):
     np.testing.assert_allclose(layer.data, expected, atol=1e-6)
 
 
+def test_after_preparing_the_seed_is_seen_and_in_the_hand(opened, until):
+    viewer, _, widget = opened()
+    _prepare(widget, until)
+    points = widget.live.seeds.layer
+    assert viewer.layers.selection.active is points
+    assert points.mode == "select"
+    plane = viewer.dims.point[-3]
+    assert abs(plane - points.data_to_world(points.data[0])[0]) <= 3
+    assert "Drag" in widget.message.text()
+
+
+def test_a_new_statistic_dresses_the_map_also_through_preparing(opened, small_run, until):
+    """Smoothing and statistic changed together, so that the statistic comes with the new preparation."""
+    _, _, widget = opened()
+    layer = _prepare(widget, until)
+    widget.live.seeds.set(0, mm=small_run.places["front"])
+    widget.form.value = widget.form.value.replace(statistic="z_score", fwhm=0.0)
+    _settled(widget, until)
+    assert layer.name == "z score"
+    assert layer.contrast_limits[1] == widget.live.shown.limit > 5
+    assert widget.live.threshold.value() == pytest.approx(widget.live.shown.threshold, abs=0.01)
+    np.testing.assert_allclose(
+        layer.data, _expected(small_run, small_run.places["front"], statistic="z_score", fwhm=0.0), rtol=1e-4, atol=1e-4
+    )
+    before = widget.live.shown.limit
+    widget.cleaning.value = Cleaning(low_pass=0.05)
+    _settled(widget, until)
+    assert widget.live.shown.limit < before
+    assert layer.contrast_limits[1] == widget.live.shown.limit
+
+
+def test_limits_moved_by_hand_stay_symmetric_and_colours_on_their_values(opened, until):
+    _, _, widget = opened()
+    layer = _prepare(widget, until)
+    widget.live.threshold.setValue(0.6)
+    layer.contrast_limits = (-1, 0.5)
+    low, high = layer.contrast_limits
+    assert -low == high >= 0.6
+    shown = layer.colormap.map((np.array([-0.59, 0.59]) + high) / (2 * high))[:, 3]
+    assert not shown.any()
+    widget.live.threshold.setValue(0.2)
+    layer.contrast_limits = (-0.8, layer.contrast_limits[1])
+    assert tuple(layer.contrast_limits) == (-0.8, 0.8)
+    layer.gamma = 2
+    assert layer.gamma == 1
+
+
+def test_a_renamed_map_keeps_its_name(opened, until):
+    _, _, widget = opened()
+    layer = _prepare(widget, until)
+    layer.name = "my map"
+    widget.form.value = widget.form.value.replace(statistic="fisher_z")
+    assert layer.name == "my map"
+
+
+def test_the_form_and_the_map_never_disagree_in_silence(opened, small_run, until):
+    _, _, widget = opened()
+    _prepare(widget, until)
+    widget.cleaning.value = Cleaning(low_pass=0.3)
+    until(lambda: "Nyquist" in widget.message.text())
+    assert "still that of run" in widget.message.text()
+    widget.live.seeds.set(0, mm=small_run.places["front"])
+    _settled(widget, until)
+    assert "Nyquist" in widget.message.text()
+    assert "voxels in the seed" in widget.live.account.text()
+
+
+def test_a_frame_is_chosen_by_its_time(opened, small_run, add_run, until):
+    viewer, _, widget = opened()
+    _prepare(widget, until)
+    add_run(viewer, small_run.run.replace(tr=3.0), name="slower")
+    widget.live.plot.frame_chosen.emit(12)
+    assert viewer.dims.point[0] == pytest.approx(24.0)
+
+
+def test_two_widgets_never_mix_their_maps(opened, small_run, until):
+    from napari_connectome.widgets.correlation_map import CorrelationMap
+
+    viewer, _, widget = opened()
+    _prepare(widget, until)
+    other = CorrelationMap(viewer)
+    viewer.window.add_dock_widget(other, name="another")
+    other.prepare()
+    until(lambda: not other.work.busy)
+    widget.live.seeds.set(0, mm=small_run.places["front"])
+    _settled(widget, until)
+    other.live.finish()
+    assert "taken over" in widget.message.text()
+    expected = _expected(small_run, small_run.places["front"], cleaning=other.cleaning.value)
+    np.testing.assert_allclose(other.live.shown.layer.data, expected, atol=1e-6)
+
+
 # -- what can go wrong ----------------------------------------------------------------------------------------------------
 
 
@@ -247,11 +339,13 @@ def test_a_seed_in_air_is_said_and_the_map_stays(opened, small_run, until):
     before = layer.data.copy()
     widget.live.seeds.set(0, mm=(500.0, 0.0, 0.0))
     _settled(widget, until)
-    assert "no voxel in the brain mask" in widget.message.text()
+    assert "no voxel in the brain mask" in widget.live.account.text()
+    assert not widget.live.pin.isEnabled()
     np.testing.assert_array_equal(layer.data, before)
     widget.live.seeds.set(0, mm=small_run.places["front"])
     _settled(widget, until)
-    assert "voxels" in widget.message.text()
+    assert "voxels in the seed" in widget.live.account.text()
+    assert widget.live.pin.isEnabled()
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_defaults_are_shown_with_title_unit_and_explanation(form):
     assert radius.text() == "8 mm"
     assert radius.toolTip() == "Radius."
     label = form.container.native.layout().labelForField(radius)
-    assert (label.text(), label.toolTip(), label.buddy()) == ("sphere radius", "Radius.", radius)
+    assert (label.text(), label.toolTip(), label.buddy()) == ("Sphere radius", "Radius.", radius)
     assert isinstance(form.widget("band"), QGroupBox)
     assert (form.widget("band").title(), form.widget("band").toolTip()) == ("band", "The band.")
     assert qt(form, "detrend").text() == "detrend"
