@@ -101,7 +101,7 @@ def test_defaults_are_shown_with_title_unit_and_explanation(form):
     label = form.container.native.layout().labelForField(radius)
     assert (label.text(), label.toolTip(), label.buddy()) == ("Sphere radius", "Radius.", radius)
     assert isinstance(form.widget("band"), QGroupBox)
-    assert (form.widget("band").title(), form.widget("band").toolTip()) == ("band", "The band.")
+    assert (form.widget("band").title(), form.widget("band").toolTip()) == ("Band", "The band.")
     assert qt(form, "detrend").text() == "detrend"
     assert qt(form, "high_pass").text() == "off"
     assert qt(form, "low_pass").text() == "off"
