@@ -28,7 +28,7 @@ def sidecar(path: str | os.PathLike[str]) -> Path | None:
     beside = Path(path).parent / stem(path)
     for suffix in (".tsv", ".csv", ".lut", ".txt"):
         candidate = beside.with_name(beside.name + suffix)
-        if candidate.is_file():
+        if os.path.isfile(candidate):
             return candidate
     return None
 

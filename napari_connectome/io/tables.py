@@ -81,7 +81,7 @@ def read_text(path: str | os.PathLike[str]) -> str:
         raise InputError(f"there is no file {path}: check its name.") from None
     except IsADirectoryError:
         raise InputError(f"{path} is a folder, and a table is needed: choose a file.") from None
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, ValueError) as error:  # ValueError: a path with a zero in it
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise InputError(f"{path.name} cannot be read ({reason}): choose another file.") from error
     if len(raw) > LARGEST:

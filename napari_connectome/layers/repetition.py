@@ -16,6 +16,7 @@ def set_tr(layer: Layer, seconds: float) -> None:
         raise InputError(f"{layer.name} has no time axis: a TR belongs to a 4-D image.")
     if not (math.isfinite(seconds) and seconds > 0):
         raise InputError(f"the TR given is {seconds} and must be a positive number of seconds.")
+    # First what is shown: whoever hears that the question is answered finds both agreeing.
+    layer.scale = (float(seconds) / in_unit(layer.units[0], "second"), *layer.scale[1:])
     known = {**info(layer), "tr": float(seconds), "tr_question": "", "tr_guess": None}
     layer.metadata = {**layer.metadata, KEY: known}
-    layer.scale = (float(seconds) / in_unit(layer.units[0], "second"), *layer.scale[1:])

@@ -13,8 +13,9 @@ from napari_connectome.core.errors import Cancelled, InputError
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.values import Volume
 from napari_connectome.io import gz
-from napari_connectome.io.confounds import MOTION
+from napari_connectome.io.confounds import MOTION, find_confounds
 from napari_connectome.io.load import load_regions, load_run, load_volume, open_image
+from napari_connectome.io.names import sidecar
 from napari_connectome.io.save import save
 from napari_connectome.io.tables import read_table
 
@@ -442,3 +443,11 @@ def test_columns_of_confounds_may_be_chosen(run_file, tmp_path):
     for confounds in (None, table[list(MOTION)].to_numpy()):
         with pytest.raises(InputError, match="columns choose from a table"):
             load_run(run_file, confounds=confounds, columns="motion 6")
+
+
+@pytest.mark.parametrize("name", ["closed/a_bold.nii.gz", "x" * 300 + ".nii", "a\0.nii"])
+def test_what_lies_beside_an_impossible_place_is_nothing(as_nobody, name):
+    assert sidecar(f"{as_nobody}/{name}") is None
+    assert find_confounds(f"{as_nobody}/{name}") is None
+    with pytest.raises(InputError):
+        read_table(f"{as_nobody}/{name}")

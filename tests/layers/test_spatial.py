@@ -190,3 +190,13 @@ def test_new_labels_over_an_oblique_run_are_saved_on_its_grid(tmp_path, monkeypa
         monkeypatch.setattr(writer.napari, "current_viewer", lambda: viewer)
         (path,) = viewer.layers[-1].save(str(tmp_path / "new.nii"), plugin="napari-connectome")
     np.testing.assert_allclose(nib.load(path).affine, affine, atol=1e-4)
+
+
+def test_whoever_hears_of_the_answer_finds_the_new_tr():
+    layer = run_layer(None, tr_question="the header says 0")
+    heard = []
+    layer.events.metadata.connect(lambda: heard.append(tr_of(layer)))
+    layer.events.scale.connect(lambda: heard.append(tr_of(layer)))
+    set_tr(layer, 2.5)
+    assert set(heard) <= {None, 2.5}
+    assert heard[-1] == 2.5
