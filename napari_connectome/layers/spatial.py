@@ -136,13 +136,22 @@ def _on_voxels(shown: Array, grid: Grid) -> bool:
 
 
 def tr_of(layer: Layer) -> float | None:
-    """Seconds between the volumes of a (t, z, y, x) layer, as its scale has them now; None while they are in question."""
+    """Seconds between the volumes of a (t, z, y, x) layer, as its scale has them now; None while they are in question.
+
+    A layer of another maker has them if its time axis is in a unit of time: a scale in pixels says nothing.
+    """
     known = info(layer)
-    if known.get("tr_question") or known.get("tr", 0.0) is None:
+    said = known.get("tr")
+    unsaid = said is None and ("tr" in known or not layer.units[0].is_compatible_with("second"))
+    if known.get("tr_question") or unsaid:
         return None
     tr = float(layer.scale[0]) * in_unit(layer.units[0], "second")
-    said = known.get("tr")
     return float(said) if said is not None and np.isclose(tr, said, rtol=1e-6) else float(f"{tr:.12g}")
+
+
+def tr_question(layer: Layer) -> str:
+    """Why the TR of a (t, z, y, x) layer is not known, as part of a sentence; nothing where it is."""
+    return "" if tr_of(layer) is not None else info(layer).get("tr_question") or "the layer does not say"
 
 
 def to_world(grid: Grid, mm: npt.ArrayLike) -> Array:
@@ -174,10 +183,9 @@ def run_of(layer: Layer, **more: Any) -> Run:
     """The run a layer holds; further fields of `Run` (confounds, keep) as keyword arguments."""
     if not is_run(layer):
         raise InputError(f"{layer.name} is no run: choose a 4-D image layer (t, z, y, x).")
-    known = info(layer)
-    if known.get("tr_question"):
-        raise InputError(f"the TR of {layer.name} is not known ({known['tr_question']}): type it first.")
-    tr = tr_of(layer) or float(layer.scale[0]) * in_unit(layer.units[0], "second")
+    tr = tr_of(layer)
+    if tr is None:
+        raise InputError(f"the TR of {layer.name} is not known ({tr_question(layer)}): type it first.")
     return Run(np.asanyarray(layer.data), grid_of(layer), tr, name=layer.name, **more)
 
 

@@ -22,7 +22,7 @@ from napari.layers import Image
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
 from napari_connectome.io.atomic import require_folder, unwritable
-from napari_connectome.layers.spatial import KEY, grid_of, tr_of
+from napari_connectome.layers.spatial import KEY, grid_of, info, tr_of
 
 PLACE = ("name", "scale", "translate", "rotate", "shear", "affine", "units", "axis_labels", "metadata")
 
@@ -123,7 +123,13 @@ def _place(data: Any, meta: dict[str, Any], among: Sequence[Grid]) -> tuple[Grid
         raise InputError(f"{meta.get('name', 'the layer')} is {data.ndim}-D and NIfTI files hold z, y, x or t, z, y, x.")
     # The layer's own answer needs a layer; one without data is made at once.
     hollow = Image(np.broadcast_to(np.uint8(0), data.shape), contrast_limits=(0, 1), **{k: meta[k] for k in PLACE if k in meta})
-    return grid_of(hollow, among), tr_of(hollow) if data.ndim == 4 else None
+    return grid_of(hollow, among), _tr_shown(hollow) if data.ndim == 4 else None
+
+
+def _tr_shown(layer: Image) -> float | None:
+    """Its TR in seconds; of another maker's layer in pixels the scale, if somebody has set one."""
+    tr = tr_of(layer)
+    return float(layer.scale[0]) if tr is None and not info(layer) and layer.scale[0] != 1 else tr
 
 
 def _names(meta: dict[str, Any]) -> pd.DataFrame | None:

@@ -12,10 +12,11 @@ from napari.layers import Image, Labels
 from npe2 import PluginManager
 from scipy.spatial.transform import Rotation
 
+from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
 from napari_connectome.layers import writer
 from napari_connectome.layers.repetition import set_tr
-from napari_connectome.layers.spatial import STRAIGHT, grid_of, layer_kwargs, run_of, to_mm, tr_of
+from napari_connectome.layers.spatial import STRAIGHT, grid_of, layer_kwargs, run_of, to_mm, tr_of, tr_question
 
 SHAPE = (6, 7, 8)
 
@@ -106,13 +107,32 @@ def test_units_of_space_become_mm(unit):
     np.testing.assert_allclose(grid_of(layer).affine, expected)
 
 
-@pytest.mark.parametrize(("unit", "seconds"), [("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("min", 60), ("pixel", 1.0)])
+@pytest.mark.parametrize(("unit", "seconds"), [("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("min", 60)])
 def test_units_of_time_become_seconds(unit, seconds):
     layer = Image(np.zeros((2, *SHAPE)), scale=(2.2 / seconds, 3, 3, 3), units=(unit, "mm", "mm", "mm"))
     assert tr_of(layer) == run_of(layer).tr == pytest.approx(2.2, rel=1e-9)
     set_tr(layer, 0.8)
     assert run_of(layer).tr == 0.8
     assert layer.scale[0] * seconds == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.2])
+def test_a_scale_in_pixels_is_no_tr(scale):
+    layer = Image(np.zeros((2, *SHAPE)), scale=(scale, 3, 3, 3), name="array")
+    assert tr_of(layer) is None
+    with pytest.raises(InputError, match=r"TR of array is not known \(the layer does not say\): type it first"):
+        run_of(layer)
+    set_tr(layer, 0.8)
+    assert tr_of(layer) == run_of(layer).tr == 0.8
+    assert tr_question(layer) == ""
+
+
+def test_a_run_of_ours_without_a_tr_is_asked_for_whatever_its_scale():
+    layer = run_layer(None)
+    assert layer.scale[0] == 1, "so that it can be shown"
+    assert tr_question(layer) == "the layer does not say"
+    with pytest.raises(InputError, match="type it first"):
+        run_of(layer)
 
 
 def test_units_are_heeded_on_saving(tmp_path):

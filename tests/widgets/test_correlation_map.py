@@ -382,13 +382,14 @@ def test_a_table_too_long_is_said_and_can_be_cut(opened, small_run, until, tmp_p
 
 def test_an_unknown_tr_is_asked_for(opened, small_run, until):
     viewer, run_layer, widget = opened(tr_question="the header says 0")
-    assert widget.repetition.isVisibleTo(widget)
+    assert widget.repetition.question.isVisibleTo(widget)
     widget.prepare()
     assert "type it first" in widget.message.text()
     assert len(viewer.layers) == 1
     widget.repetition.seconds.number = 1.5
     widget.repetition.use.click()
-    assert not widget.repetition.isVisibleTo(widget)
+    assert not widget.repetition.question.isVisibleTo(widget)
+    assert widget.repetition.isVisibleTo(widget)
     _prepare(widget, until)
     assert widget.live.shown.mapper.tr == 1.5
     assert run_layer.scale[0] == 1.5
