@@ -134,18 +134,19 @@ def read_confounds(path: str | os.PathLike[str], n_volumes: int, *, start: int |
     table = _named_motion(path, read_table(path))
     if start is not None:
         table = table.iloc[start : start + n_volumes].reset_index(drop=True)
-    if len(table) != n_volumes:
-        longer = len(table) > n_volumes and start is None
-        raise InputError(
-            f"the confounds {path.name} have {len(table)} rows and the run has {n_volumes} volumes: "
-            + (
-                f"cut the table to the rows of this run (start=0 takes the first {n_volumes})."
-                if longer
-                else "give its own table."
-            )
-        )
+    require_rows(table, n_volumes, f"the confounds {path.name}")
     table.attrs["masks"] = _compcor_masks(path)
     return table
+
+
+def require_rows(table: pd.DataFrame, n_volumes: int, called: str = "the confounds") -> None:
+    """Raise one sentence unless the table has a row a volume."""
+    if len(table) != n_volumes:
+        rows = "1 row" if len(table) == 1 else f"{len(table)} rows"
+        volumes = "1 volume" if n_volumes == 1 else f"{n_volumes} volumes"
+        first = "row" if n_volumes == 1 else f"{n_volumes} rows"
+        cut = f", or cut this one to the first {first}" if len(table) > n_volumes else ""
+        raise InputError(f"{called} have {rows} and the run has {volumes}: give its own table{cut}.")
 
 
 def numeric_columns(table: pd.DataFrame) -> list[str]:

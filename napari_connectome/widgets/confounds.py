@@ -25,7 +25,15 @@ from qtpy.QtWidgets import (
 )
 
 from napari_connectome.core.errors import InputError
-from napari_connectome.io.confounds import PRESETS, censor_by, choose_columns, find_confounds, numeric_columns, read_confounds
+from napari_connectome.io.confounds import (
+    PRESETS,
+    censor_by,
+    choose_columns,
+    find_confounds,
+    numeric_columns,
+    read_confounds,
+    require_rows,
+)
 from napari_connectome.layers.spatial import info
 from napari_connectome.widgets.form import ChoiceBox, NumberBox
 from napari_connectome.widgets.panel import row
@@ -56,6 +64,7 @@ class ConfoundsPanel(QWidget):
         super().__init__(parent)
         self._table: pd.DataFrame | None = None
         self._path: Path | None = None
+        self._given: pd.DataFrame | None = None  # what came with the run, whatever its length
         self.n_volumes = 0
         self._build()
         self.open_button.clicked.connect(self._ask_file)
@@ -111,7 +120,7 @@ class ConfoundsPanel(QWidget):
     def chosen(self) -> tuple[pd.DataFrame | None, npt.NDArray[np.bool_] | None]:
         """The confounds (t × c) and the volumes to keep (t,), None where there are none; `InputError` if they do not go."""
         if self._table is None:
-            if self._path is not None:
+            if self._path is not None or self._given is not None:
                 raise InputError(self.name.text())
             return None, None
         choice = self.preset.currentData()
@@ -128,7 +137,7 @@ class ConfoundsPanel(QWidget):
         n = 0 if table is None else table.shape[1]
         out = 0 if keep is None else int((~keep).sum())
         choice = self.preset.currentText()
-        return f"Confounds: {f'{choice} ({n})' if n else 'none'}" + (f", {out} volumes censored" if out else "")
+        return f"Confounds: {f'{choice} ({n})' if n else 'none'}" + (f", {_volumes(out)} censored" if out else "")
 
     def _keep(self, table: pd.DataFrame) -> npt.NDArray[np.bool_] | None:
         by = self.censoring.currentData()
@@ -146,17 +155,48 @@ class ConfoundsPanel(QWidget):
 
     def set_run(self, layer: Layer | None) -> None:
         """Take the table that came with a run, or lies beside its file; none otherwise."""
-        self._table, self._path = None, None
+        self._forget()
         self.n_volumes = 0 if layer is None else int(layer.data.shape[0])
         known: Any = {} if layer is None else info(layer)
         given = known.get("confounds")
-        if isinstance(given, pd.DataFrame) and len(given) == self.n_volumes:
-            self._table = given
+        if isinstance(given, np.ndarray) and given.ndim in (1, 2):
+            given = pd.DataFrame(given.reshape(len(given), -1))
+            given.columns = [f"column_{i + 1}" for i in range(given.shape[1])]
+        if isinstance(given, pd.DataFrame):
+            self._given = given
+            self._take_given()
         else:
             beside = given or (find_confounds(known["path"]) if known.get("path") else None)
             if isinstance(beside, (str, Path)):
                 self._read(Path(beside))
         self._show(FIRST_CHOICES)
+
+    def _forget(self) -> None:
+        self._table = self._path = self._given = None
+        self.cut_button.hide()
+
+    def _take_given(self, cut: bool = False) -> None:
+        """Use the table that came with the run; say what is wrong with it."""
+        assert self._given is not None
+        table = self._given.iloc[: self.n_volumes].reset_index(drop=True) if cut else self._given
+        self._table = None
+        self.cut_button.hide()
+        try:
+            require_rows(table, self.n_volumes)
+        except InputError as error:
+            self.name.setText(str(error))
+            if len(table) > self.n_volumes:
+                self._offer_cut()
+            return
+        self._table = table
+        self.name.setText("The table that came with the run" + (f", {self._first_rows()}." if cut else "."))
+
+    def _first_rows(self) -> str:
+        return "first row" if self.n_volumes == 1 else f"first {self.n_volumes} rows"
+
+    def _offer_cut(self) -> None:
+        self.cut_button.setText(f"Use its {self._first_rows()}")
+        self.cut_button.show()
 
     def open_file(self, path: str | Path) -> None:
         """Take the table of a file; what is wrong with it is shown here."""
@@ -165,16 +205,15 @@ class ConfoundsPanel(QWidget):
         self.changed.emit()
 
     def _read(self, path: Path, start: int | None = None) -> None:
-        self._path, self._table = path, None
-        self.cut_button.hide()
+        self._forget()
+        self._path = path
         try:
             self._table = read_confounds(path, self.n_volumes, start=start)
-            self.name.setText(path.name if start is None else f"{path.name}, first {self.n_volumes} rows")
+            self.name.setText(path.name if start is None else f"{path.name}, {self._first_rows()}")
         except (InputError, OSError) as error:
             self.name.setText(str(error))
             if start is None and self._is_longer(path):
-                self.cut_button.setText(f"Use its first {self.n_volumes} rows")
-                self.cut_button.show()
+                self._offer_cut()
 
     def _is_longer(self, path: Path) -> bool:
         try:
@@ -192,26 +231,25 @@ class ConfoundsPanel(QWidget):
             self.open_file(path)
 
     def _no_file(self) -> None:
-        self._table, self._path = None, None
+        self._forget()
         self._show()
         self.changed.emit()
 
     def _cut(self) -> None:
-        if self._path is not None:
+        if self._given is not None:
+            self._take_given(cut=True)
+        elif self._path is not None:
             self._read(self._path, start=0)
-            self._show(FIRST_CHOICES)
-            self.changed.emit()
+        self._show(FIRST_CHOICES)
+        self.changed.emit()
 
     # -- what is shown ------------------------------------------------------------------------------------------------
 
     def _show(self, choices: tuple[str, ...] = ("none",)) -> None:
         """Fill the lists from the table."""
         table = self._table
-        if table is None and self._path is None:
+        if table is None and self._path is None and self._given is None:
             self.name.setText("No confounds table.")
-            self.cut_button.hide()
-        elif table is not None and self._path is None:
-            self.name.setText("The table that came with the run.")
         for widget in (self.preset, self.columns, self.censoring):
             widget.setEnabled(table is not None)
         with QSignalBlocker(self.columns), QSignalBlocker(self.censoring), QSignalBlocker(self.preset):
@@ -261,7 +299,7 @@ class ConfoundsPanel(QWidget):
             return
         n = 0 if table is None else table.shape[1]
         out = 0 if keep is None else int((~keep).sum())
-        self.summary.setText(f"{n} confounds; {out} of {self.n_volumes} volumes left out.")
+        self.summary.setText(f"{n} confound{'' if n == 1 else 's'}; {out} of {_volumes(self.n_volumes)} left out.")
 
     def _on_preset(self) -> None:
         if self.preset.currentData() != BY_HAND:
@@ -280,6 +318,10 @@ class ConfoundsPanel(QWidget):
     def _on_edited(self, *_: Any) -> None:
         self._summarise()
         self.changed.emit()
+
+
+def _volumes(n: int) -> str:
+    return "1 volume" if n == 1 else f"{n} volumes"
 
 
 def _marks(table: pd.DataFrame) -> list[str]:
