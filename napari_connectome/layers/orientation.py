@@ -178,7 +178,7 @@ class Orientation:
     are shown while a layer of this plugin is in the viewer, since of others nobody knows which way round they are.
     """
 
-    _of_viewer: ClassVar[weakref.WeakValueDictionary[int, Orientation]] = weakref.WeakValueDictionary()
+    _of_viewer: ClassVar[dict[int, Orientation]] = {}
     _PLACES = ("middle_left", "middle_right", "top_center", "bottom_center")
 
     @classmethod
@@ -188,50 +188,63 @@ class Orientation:
         known = cls._of_viewer.get(id(viewer))
         if known is None:
             known = cls._of_viewer[id(viewer)] = cls(viewer)
+            weakref.finalize(viewer, cls._of_viewer.pop, id(viewer), None)
         return known
 
     def __init__(self, viewer: ViewerModel) -> None:
-        self.viewer = viewer
+        # Weakly: whoever leaves while viewer and widgets are collected as garbage must find this whole, and no viewer.
+        self._viewer = weakref.ref(viewer)
         self._listeners: dict[int, Callable[[], None]] = {}
         self._next = 0
 
+    @property
+    def viewer(self) -> ViewerModel | None:
+        """The viewer; None when it is gone."""
+        return self._viewer()
+
     def join(self, listener: Callable[[], None]) -> int:
         """Be told of changes; return the ticket to `leave` with."""
-        if not self._listeners:
-            self._open()
+        viewer = self.viewer
+        if viewer is not None and not self._listeners:
+            self._open(viewer)
         self._next += 1
         self._listeners[self._next] = listener
         return self._next
 
     def leave(self, ticket: int) -> None:
         """Be told no more."""
-        if self._listeners.pop(ticket, None) is not None and not self._listeners:
-            self._close()
+        viewer = self.viewer
+        if self._listeners.pop(ticket, None) is not None and not self._listeners and viewer is not None:
+            self._close(viewer)
 
-    def _signals(self) -> tuple[Any, ...]:
-        dims, camera, layers = self.viewer.dims.events, self.viewer.scene.camera.events, self.viewer.layers.events
+    @staticmethod
+    def _signals(viewer: ViewerModel) -> tuple[Any, ...]:
+        dims, camera, layers = viewer.dims.events, viewer.scene.camera.events, viewer.layers.events
         return dims.order, dims.ndisplay, dims.ndim, camera.orientation, camera.angles, layers.inserted, layers.removed
 
-    def _open(self) -> None:
+    def _open(self, viewer: ViewerModel) -> None:
         for place in self._PLACES:
             letter = TextOverlay(position=place, font_size=14, box=True, visible=False)
-            self.viewer.canvas.overlays[f"connectome_{place}"] = letter
-        for signal in self._signals():
+            viewer.canvas.overlays[f"connectome_{place}"] = letter
+        for signal in self._signals(viewer):
             signal.connect(self._update)
         self._update()
 
-    def _close(self) -> None:
-        for signal in self._signals():
+    def _close(self, viewer: ViewerModel) -> None:
+        for signal in self._signals(viewer):
             signal.disconnect(self._update)
         for place in self._PLACES:
-            self.viewer.canvas.overlays.pop(f"connectome_{place}", None)
+            viewer.canvas.overlays.pop(f"connectome_{place}", None)
 
     def _update(self, event: Any = None) -> None:
+        viewer = self.viewer
+        if viewer is None:
+            return
         if event is not None and event.type in ("order", "ndim"):
-            keep_handedness(self.viewer)
-        ours = any(info(layer) for layer in self.viewer.layers)
-        for place, text in zip(self._PLACES, astuple(sides(self.viewer)), strict=True):
-            letter = self.viewer.canvas.overlays.get(f"connectome_{place}")
+            keep_handedness(viewer)
+        ours = any(info(layer) for layer in viewer.layers)
+        for place, text in zip(self._PLACES, astuple(sides(viewer)), strict=True):
+            letter = viewer.canvas.overlays.get(f"connectome_{place}")
             if letter is not None:
                 letter.text = text
                 letter.visible = ours and bool(text)

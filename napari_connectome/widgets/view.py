@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from napari.components import ViewerModel
-from qtpy.QtCore import QSignalBlocker
+from qtpy.QtCore import QEvent, QSignalBlocker
 from qtpy.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_connectome.layers.orientation import (
@@ -23,6 +23,7 @@ from napari_connectome.layers.orientation import (
     show_plane,
     show_volume,
 )
+from napari_connectome.widgets.panel import Panel
 
 _MEANINGS = {"neurological": "Left is left", "radiological": "Left is right"}
 
@@ -31,7 +32,8 @@ class ViewBar(QWidget):
     """Axial, coronal, sagittal, 3-D; neurological or radiological; x, y, z in mm.
 
     Several bars in one viewer show the same and share the letters at the sides of the picture. When first shown in a
-    viewer whose camera nobody has set, it applies the neurological convention.
+    viewer whose camera nobody has set, it applies the neurological convention. In a `Panel` it lets go of the viewer when
+    that does.
 
     Parameters
     ----------
@@ -74,16 +76,34 @@ class ViewBar(QWidget):
         super().showEvent(event)
         if self._stop is None:
             self._follow()
+            self._go_with_panel()
         if not self._shown:
             self._shown = True
             set_default_convention(self._viewer)
 
     def closeEvent(self, event: Any) -> None:  # noqa: N802
         """Let go of the viewer, until shown again."""
-        if self._stop is not None:
-            self._stop()
-            self._stop = None
+        self.release()
         super().closeEvent(event)
+
+    def changeEvent(self, event: Any) -> None:  # noqa: N802
+        """Notice being put into a panel."""
+        if event.type() == QEvent.Type.ParentChange:
+            self._go_with_panel()
+        super().changeEvent(event)
+
+    def release(self) -> None:
+        """Let go of the viewer, once, until shown again; the letters go with the last bar."""
+        stop, self._stop = self._stop, None
+        if stop is not None:
+            stop()
+
+    def _go_with_panel(self) -> None:
+        above = self.parent()
+        while above is not None and not isinstance(above, Panel):
+            above = above.parent()
+        if above is not None:
+            above.at_end(self.release)
 
     def _button(self, name: str) -> QPushButton:
         button = QPushButton(name if name == VOLUME else name.capitalize())
@@ -98,13 +118,13 @@ class ViewBar(QWidget):
         orientation = Orientation.of(self._viewer)
         ticket = orientation.join(_weakly(self._refresh))
         moved = _weakly(self._refresh_place)
-        signals = (self._viewer.cursor.events.position, self._viewer.dims.events.point)
-        for signal in signals:
+        for signal in _places(self._viewer):
             signal.connect(moved)
 
         def stop(*_: Any) -> None:
             orientation.leave(ticket)
-            for signal in signals:
+            viewer = orientation.viewer
+            for signal in () if viewer is None else _places(viewer):
                 signal.disconnect(moved)  # nothing where it was done before
 
         self._stop = stop
@@ -139,6 +159,11 @@ class ViewBar(QWidget):
             return
         x, y, z = (f"{round(mm, 1) + 0.0:.1f}".replace("-", "−") for mm in place)
         self._place.setText(f"{x} {y} {z} mm")
+
+
+def _places(viewer: ViewerModel) -> tuple[Any, Any]:
+    """What tells that the place under the mouse is another one."""
+    return viewer.cursor.events.position, viewer.dims.events.point
 
 
 def _weakly(method: Any) -> Any:

@@ -5,13 +5,15 @@ import weakref
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QComboBox, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_connectome.core.grid import Grid
-from napari_connectome.layers.orientation import convention, plane, set_convention, show_plane, show_volume, sides
+from napari_connectome.layers.orientation import Orientation, convention, plane, set_convention, show_plane, show_volume, sides
 from napari_connectome.layers.spatial import layer_kwargs
+from napari_connectome.widgets.panel import Panel
 from napari_connectome.widgets.view import ViewBar
 
 GRID = Grid((46, 55, 46), np.array([[4.0, 0, 0, -90], [0, 4, 0, -110], [0, 0, 4, -90], [0, 0, 0, 1]]))
@@ -226,3 +228,70 @@ def test_the_viewer_may_go_first(make_napari_viewer):
     press(viewer.window._qt_window.findChild(ViewBar), "3-D")
     viewer.close()
     QTest.qWait(30)
+
+
+def in_panel(viewer):
+    panel = Panel(viewer)
+    panel.column.addWidget(ViewBar(viewer))
+    viewer.add_image(np.zeros(GRID.shape, np.float32), **layer_kwargs(GRID))
+    return panel, viewer.window.add_dock_widget(panel)
+
+
+def test_the_letters_go_when_the_dock_is_closed(make_napari_viewer_proxy):
+    viewer = make_napari_viewer_proxy()
+    panel, dock = in_panel(viewer)
+    other = Panel(viewer)
+    other.column.addWidget(ViewBar(viewer))
+    assert len(letters(viewer)) == 4
+    dock.destroyOnClose()
+    assert len(letters(viewer)) == 4, "another panel still wants them"
+    other.release()
+    assert letters(viewer) == {}, "at once, though both widgets are still there"
+    assert panel.findChild(ViewBar) is not None
+    show_plane(viewer, "coronal")
+
+
+def test_a_panel_docked_again_lets_go_again(make_napari_viewer):
+    viewer = make_napari_viewer(show=True)
+    panel, _ = in_panel(viewer)
+    for _ in range(2):
+        viewer.window.remove_dock_widget(panel)
+        assert letters(viewer) == {}
+        viewer.window.add_dock_widget(panel)
+        QTest.qWait(50)
+        assert len(letters(viewer)) == 4
+    viewer.window.remove_dock_widget(panel)
+    assert letters(viewer) == {}
+
+
+@pytest.mark.parametrize("undocked", [True, False])
+def test_panel_and_viewer_go_in_silence(make_napari_viewer, undocked, monkeypatch):
+    """Nothing may be raised while all of it is collected as garbage, where Python can only print it."""
+    raised = []
+    monkeypatch.setattr("sys.unraisablehook", raised.append)
+    monkeypatch.setattr("sys.excepthook", lambda *error: raised.append(error))
+    viewer = make_napari_viewer()
+    panel, dock = in_panel(viewer)
+    known, bar = id(viewer), weakref.ref(panel.findChild(ViewBar))
+    if undocked:
+        viewer.window.remove_dock_widget(panel)
+    viewer.close()
+    del viewer, panel, dock
+    for _ in range(3):
+        QTest.qWait(10)
+        gc.collect()
+    assert raised == []
+    assert bar() is None
+    there = Orientation._of_viewer.get(known)
+    assert there is None or not there._listeners
+
+
+def test_a_bar_may_leave_after_its_viewer():
+    viewer = ViewerModel()
+    orientation = Orientation.of(viewer)
+    ticket = orientation.join(lambda: None)
+    del viewer
+    gc.collect()
+    assert orientation.viewer is None
+    orientation.leave(ticket)
+    assert orientation not in Orientation._of_viewer.values()
