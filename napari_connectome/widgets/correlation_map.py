@@ -161,6 +161,7 @@ class CorrelationMap(Panel):
     def _on_run_altered(self) -> None:
         """Follow other data, or another TR, in the same layer; the confounds stay while they still fit."""
         layer = self.run_choice.layer
+        self.repetition.ask(layer)
         if layer is not None and self.confounds.n_volumes != layer.data.shape[0]:
             self.confounds.set_run(layer)
             self._name_sections()
