@@ -102,7 +102,7 @@ def test_defaults_are_shown_with_title_unit_and_explanation(form):
     assert (label.text(), label.toolTip(), label.buddy()) == ("Sphere radius", "Radius.", radius)
     assert isinstance(form.widget("band"), QGroupBox)
     assert (form.widget("band").title(), form.widget("band").toolTip()) == ("Band", "The band.")
-    assert qt(form, "detrend").text() == "detrend"
+    assert qt(form, "detrend").text() == "Detrend"
     assert qt(form, "high_pass").text() == "off"
     assert qt(form, "low_pass").text() == "off"
 
