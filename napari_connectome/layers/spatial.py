@@ -189,11 +189,11 @@ def run_of(layer: Layer, **more: Any) -> Run:
     return Run(np.asanyarray(layer.data), grid_of(layer), tr, name=layer.name, **more)
 
 
-def volume_of(layer: Layer) -> Volume:
-    """The volume an image or labels layer holds."""
+def volume_of(layer: Layer, among: Iterable[Grid] = ()) -> Volume:
+    """The volume an image or labels layer holds; `among` as for `grid_of`."""
     if not is_volume(layer):
         raise InputError(f"{layer.name} is no single volume: choose a 3-D image or labels layer (z, y, x).")
-    return Volume(np.asanyarray(layer.data), grid_of(layer), name=layer.name)
+    return Volume(np.asanyarray(layer.data), grid_of(layer, among), name=layer.name)
 
 
 def regions_of(layer: Labels) -> Regions:

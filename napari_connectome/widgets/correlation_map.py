@@ -131,8 +131,8 @@ class CorrelationMap(Panel):
         if layer is None:
             raise InputError("there is no run: open a 4-D image (File > Open, or File > Open Sample > Connectome).")
         table, keep = self.confounds.chosen()
-        mask = self.mask_choice.layer
-        return run_of(layer, confounds=table, keep=keep), self.parameters(), None if mask is None else volume_of(mask)
+        run, mask = run_of(layer, confounds=table, keep=keep), self.mask_choice.layer
+        return run, self.parameters(), None if mask is None else volume_of(mask, [run.grid])
 
     def _on_prepared(self, prepared: tuple[Run, SeedMapper]) -> None:
         self.say("")
@@ -190,7 +190,10 @@ class CorrelationMap(Panel):
     def _fits_mask(self, layer: Layer) -> bool:
         run = self.run_choice.layer
         mask = is_volume(layer) and info(layer).get("role") not in (ROLE, PINNED)
-        return mask and (run is None or grid_of(run).matches(grid_of(layer)))
+        if not mask or run is None:
+            return mask
+        grid = grid_of(run)
+        return grid.matches(grid_of(layer, [grid]))
 
 
 def _in_words(form: ParamsForm[Cleaning]) -> str:

@@ -119,7 +119,7 @@ class SeedLayers(QWidget):
 
     def _may_be_brain(self, layer: Layer) -> bool:
         labels = isinstance(layer, Labels) and not is_spheres(layer) and is_volume(layer)
-        return labels and self.grid is not None and self.grid.matches(grid_of(layer))
+        return labels and self.grid is not None and self.grid.matches(grid_of(layer, [self.grid]))
 
     def _on_image(self) -> None:
         self.grid = None if self.image.layer is None else grid_of(self.image.layer)

@@ -178,6 +178,28 @@ def test_a_mask_of_the_user_s_is_taken_and_never_written(opened, small_run, unti
     np.testing.assert_allclose(layer.data, expected, atol=1e-6)
 
 
+def test_labels_drawn_over_an_oblique_run_can_be_its_mask(make_napari_viewer, small_run, add_run, until):
+    from napari_connectome import Grid
+    from napari_connectome.widgets.correlation_map import CorrelationMap
+
+    turn = np.deg2rad(9.0)
+    affine = small_run.run.grid.affine.copy()
+    affine[:3, :3] = affine[:3, :3] @ [[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0], [0, 0, 1]]
+    run = small_run.run.replace(grid=Grid(small_run.run.grid.shape, affine))
+    viewer = make_napari_viewer(show=True)
+    layer = add_run(viewer, run)
+    drawn = np.zeros(run.grid.shape, dtype=np.uint8)
+    drawn[2:8, 3:11, 3:9] = 1
+    labels = viewer.add_labels(drawn, scale=layer.scale[1:], translate=layer.translate[1:], name="drawn")
+    widget = CorrelationMap(viewer)
+    viewer.window.add_dock_widget(widget, name="Correlation map")
+    widget.mask_choice.layer = labels
+    assert widget.mask_choice.layer is labels
+    _prepare(widget, until)
+    np.testing.assert_array_equal(widget.live.shown.mapper.mask.data, drawn > 0)
+    assert widget.live.shown.mapper.grid.matches(run.grid)
+
+
 def test_a_painted_automatic_mask_is_left_to_the_painter(opened, small_run, until):
     viewer, _, widget = opened()
     _prepare(widget, until)
