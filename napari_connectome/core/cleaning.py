@@ -116,17 +116,6 @@ def cleaning_matrix(
     return np.ascontiguousarray(matrix)
 
 
-def degrees_of_freedom(matrix: Array) -> float:
-    """Effective number of independent volumes that a cleaning matrix (t' × t) leaves.
-
-    The singular values s of the matrix, with the mean over its rows removed, give ``n = (Σs²)² / Σs⁴``: under white noise
-    the correlation of two cleaned series has variance 1/n. Rather too small than too large.
-    """
-    centred = matrix - matrix.mean(axis=0)
-    gram = centred @ centred.T if len(centred) <= centred.shape[1] else centred.T @ centred
-    return float(np.trace(gram) ** 2 / np.vdot(gram, gram))
-
-
 def clean(
     series: npt.ArrayLike,
     tr: float | None,

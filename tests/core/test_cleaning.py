@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from nilearn import signal
 
-from napari_connectome.core.cleaning import Cleaning, clean, cleaning_matrix, degrees_of_freedom
+from napari_connectome.core.cleaning import Cleaning, clean, cleaning_matrix
 from napari_connectome.core.errors import InputError
 
 T, TR = 168, 2.0
@@ -238,20 +238,6 @@ def test_real_run_and_its_confounds(real_data):
         assert np.abs(ours - nilearn_clean(series, confounds=table, **band)).max() < 1e-11
         single = clean(series.astype(np.float32), 2.0, Cleaning(**band), table)
         assert np.abs(single - ours).max() < 2e-5
-
-
-def test_degrees_of_freedom():
-    assert degrees_of_freedom(np.eye(50)) == pytest.approx(49)
-    detrended = cleaning_matrix(100, None, Cleaning())
-    assert degrees_of_freedom(detrended) == pytest.approx(98)
-    confounds = np.random.default_rng(0).standard_normal((100, 10))
-    assert degrees_of_freedom(cleaning_matrix(100, None, Cleaning(), confounds)) == pytest.approx(88)
-    band = cleaning_matrix(168, 2.0, Cleaning(**BANDS["band"]))
-    singular = np.linalg.svd(band - band.mean(axis=0), compute_uv=False)
-    assert degrees_of_freedom(band) == pytest.approx((singular**2).sum() ** 2 / (singular**4).sum())
-    noise = clean(np.random.default_rng(1).standard_normal((168, 1000)), 2.0, Cleaning(**BANDS["band"]))
-    r = np.corrcoef(noise.T)[np.triu_indices(1000, 1)]
-    assert 0.75 < degrees_of_freedom(band) * r.var() < 1.05
 
 
 def bad(match, n=T, tr=TR, confounds=None, keep=None, **options):

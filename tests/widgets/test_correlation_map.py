@@ -1,5 +1,7 @@
 """The correlation map in a real window, with a real mouse."""
 
+import threading
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -460,10 +462,12 @@ def test_closing_while_preparing_leaves_nothing(opened, until):
     assert len(viewer.layers) == 1
 
 
-def test_closing_napari_while_preparing_leaves_nothing(opened):
+def test_closing_napari_while_preparing_leaves_nothing(opened, until):
     viewer, _, widget = opened()
     widget.prepare()
     viewer.close()
+    until(lambda: not any(thread.name == "napari-connectome" for thread in threading.enumerate()))
+    assert not any(info(x).get("role") == ROLE for x in viewer.layers)
 
 
 def test_cancel_is_said_and_nothing_is_changed(opened, until):
