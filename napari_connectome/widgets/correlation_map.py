@@ -145,7 +145,8 @@ class CorrelationMap(Panel):
         self.say(f"{sentence[:1].upper()}{sentence[1:]}{still}")
 
     def _on_cancelled(self) -> None:
-        self._failed("Cancelled; nothing was changed.")
+        if not self.message.text():  # otherwise it was stopped for a reason that is there to be read
+            self._failed("Cancelled; nothing was changed.")
 
     def _on_run(self, layer: Layer | None) -> None:
         self.repetition.ask(layer)

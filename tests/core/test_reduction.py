@@ -147,4 +147,5 @@ def test_memory_enough_is_enough(monkeypatch):
     time = reduce_time(cleaning_matrix(T, 2.0, BAND))
     _, k = reduce_run(data, GRID, mask, time, 0.0)
     monkeypatch.setattr(memory, "available", lambda: k * int(mask.sum()) * 4)
-    reduce_run(data, GRID, mask, time, 0.0)
+    reduced, _ = reduce_run(data, GRID, mask, time, 0.0)
+    assert reduced.unit.shape == (k, mask.sum())

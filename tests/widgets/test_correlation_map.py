@@ -328,6 +328,16 @@ def test_the_form_and_the_map_never_disagree_in_silence(opened, small_run, until
     assert "voxels in the seed" in widget.live.account.text()
 
 
+def test_why_preparing_was_stopped_stays_to_be_read(opened, small_run, until, tmp_path):
+    _, _, widget = opened()
+    widget.prepare()
+    small_run.confounds[:50].to_csv(tmp_path / "short.tsv", sep="\t", index=False)
+    widget.confounds.open_file(tmp_path / "short.tsv")
+    widget.prepare()
+    until(lambda: not widget.work.busy and not widget._again.isActive())
+    assert "50 rows and the run has 90 volumes" in widget.message.text()
+
+
 def test_a_frame_is_chosen_by_its_time(opened, small_run, add_run, until):
     viewer, _, widget = opened()
     _prepare(widget, until)
