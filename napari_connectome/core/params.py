@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any, Self, get_type_hints
+from typing import Any, Self, get_origin, get_type_hints
 
 import numpy as np
 
@@ -20,7 +20,7 @@ def param(
     low: float = -math.inf,
     high: float = math.inf,
     step: float | None = None,
-    choices: tuple[str, ...] = (),
+    choices: tuple[str, ...] | tuple[int, ...] = (),
     title: str = "",
     off: float | None = None,
 ) -> Any:
@@ -29,7 +29,7 @@ def param(
     Parameters
     ----------
     default : Any
-        A number, bool, string or another `Params`.
+        A number, bool, string, tuple of strings (not shown in forms) or another `Params`.
     doc : str
         One line, shown as the tooltip.
     unit : str
@@ -38,8 +38,8 @@ def param(
         Inclusive bounds of a number.
     step : float, optional
         What one click of a spin box changes; also decides how many decimals are shown.
-    choices : tuple of str
-        The values a string may take.
+    choices : tuple of str or of int
+        The values a string or a whole number may take.
     title : str
         The label in a form, where the field's name with spaces would not do.
     off : float, optional
@@ -80,6 +80,8 @@ class Params:
 def _plain(value: Any) -> Any:
     if isinstance(value, Params):
         return value.to_dict()
+    if isinstance(value, tuple):
+        return list(value)
     if isinstance(value, float) and math.isinf(value):
         return "inf" if value > 0 else "-inf"
     return value
@@ -98,9 +100,9 @@ def _checked(owner: type[Params], field: dataclasses.Field[Any], value: Any) -> 
         return value
     name = f"{owner.__name__}.{field.name}"
     if about["choices"]:
-        if value not in about["choices"]:
-            raise InputError(f"{name} is {value!r} and must be one of {', '.join(about['choices'])}.")
-        return str(value)
+        return _chosen(name, about["choices"], value)
+    if get_origin(kind) is tuple:
+        return _strings(name, value)
     if isinstance(kind, type) and issubclass(kind, Params):
         if not isinstance(value, kind):
             raise InputError(f"{name} is {value!r} and must be a {kind.__name__}(…).")
@@ -110,6 +112,20 @@ def _checked(owner: type[Params], field: dataclasses.Field[Any], value: Any) -> 
             raise InputError(f"{name} is {value!r} and must be True or False.")
         return bool(value)
     return _number(name, about, kind, value) if kind in (int, float) else value
+
+
+def _chosen(name: str, choices: tuple[Any, ...], value: Any) -> Any:
+    """The choice that equals the value, in the choice's own type: 6 for numpy's 6, and nothing for True."""
+    kinds = (str,) if isinstance(choices[0], str) else (int, float, np.integer, np.floating)
+    if isinstance(value, kinds) and not isinstance(value, bool) and value in choices:
+        return choices[choices.index(value)]
+    raise InputError(f"{name} is {value!r} and must be one of {', '.join(map(str, choices))}.")
+
+
+def _strings(name: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, tuple | list) or not all(isinstance(each, str) for each in value):
+        raise InputError(f"{name} is {value!r} and must be a list of words: ('face', 'house').")
+    return tuple(str(each) for each in value)
 
 
 def _number(name: str, about: Mapping[str, Any], kind: type, value: Any) -> Any:

@@ -155,12 +155,12 @@ def _unbounded(value: float) -> float:
 
 
 class ChoiceBox(QComboBox):
-    """A drop-down of the allowed strings, shown with spaces for underscores."""
+    """A drop-down of the allowed strings or whole numbers, shown with spaces for underscores."""
 
-    def __init__(self, choices: Sequence[str] = (), parent: QWidget | None = None) -> None:
+    def __init__(self, choices: Sequence[str | int] = (), parent: QWidget | None = None) -> None:
         super().__init__(parent)
         for choice in choices:
-            self.addItem(choice.replace("_", " "), choice)
+            self.addItem(str(choice).replace("_", " "), choice)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(8)
@@ -241,7 +241,7 @@ class NumberEdit(RangedWidget[float]):
         super()._on_value_change(self.value)  # the box's own value stands in for infinity
 
 
-class ChoiceEdit(CategoricalWidget[str]):
+class ChoiceEdit(CategoricalWidget[str | int]):
     """A `ChoiceBox` as a magicgui widget."""
 
     def __init__(self, **categorical: Any) -> None:
@@ -365,7 +365,10 @@ def _row(value: Any, field: dataclasses.Field[Any], kind: Any) -> Widget:
     if kind is bool:
         options |= {"widget_type": CheckBox}
     elif about.get("choices"):
-        options |= {"widget_type": ChoiceEdit, "choices": [(choice.replace("_", " "), choice) for choice in about["choices"]]}
+        options |= {
+            "widget_type": ChoiceEdit,
+            "choices": [(str(choice).replace("_", " "), choice) for choice in about["choices"]],
+        }
     elif kind in (int, float):
         options |= {"widget_type": NumberEdit, **_declared(value, kind, about)}
     elif kind is str:

@@ -35,6 +35,7 @@ class Whole(Params):
     radius: float = param(8.0, "Radius.", unit="mm", low=0.0, high=50.0, step=0.5, title="sphere radius")
     shift: float = param(-1.5, "Any number.", step=0.1)
     count: int = param(3, "How many.", low=1, high=500)
+    neighbours: int = param(6, "Which voxels touch.", choices=(6, 18, 26))
     name: str = param("seed", "Its name.")
     band: Band = param(Band(), "The band.")
 
@@ -51,6 +52,7 @@ def random_params(seed: int) -> Whole:
         radius=rng.choice([0.0, 0.5 * rng.randrange(100), rng.uniform(0, 50)]),
         shift=rng.choice([-1, 1]) * 10 ** rng.uniform(-8, 8),
         count=rng.randrange(1, 500),
+        neighbours=rng.choice([6, 18, 26]),
         name=rng.choice(["", "left PCC", "µ off 3"]),
         band=band,
     )
