@@ -12,6 +12,7 @@ import pandas as pd
 
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
+from napari_connectome.core.origins import Origins
 
 Array = npt.NDArray[Any]
 
@@ -152,17 +153,24 @@ class Regions:
     table : DataFrame, optional
         Indexed by label id, with the columns name, x, y, z (centre of mass in mm) and size_mm3. Made from the labels
         where it is not given; a table that gives only names is completed.
+    origins : mapping of int to tuple of Origin, optional
+        The run and contrast each region was made from, by label id; see `core.origins`. Ids that are not in the labels are
+        left out.
     """
 
     labels: Array
     grid: Grid
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
+    origins: Origins = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         labels = np.asanyarray(self.labels)
         _on_grid("regions", labels, self.grid, 3, "z, y, x")
         object.__setattr__(self, "labels", as_label_type(labels))
         object.__setattr__(self, "table", _region_table(self.labels, self.grid, self.table))
+        here = set(self.table.index.tolist())
+        origins = {int(i): tuple(found) for i, found in self.origins.items() if int(i) in here and found}
+        object.__setattr__(self, "origins", origins)
 
     @property
     def ids(self) -> Array:
