@@ -16,7 +16,7 @@ from napari_connectome.core.errors import InputError, Progress, part, silent
 from napari_connectome.core.masks import inside_of
 from napari_connectome.core.params import Params, param
 from napari_connectome.core.reduction import reduce_run, reduce_time
-from napari_connectome.core.seeds import RADIUS, check_mm, check_radius, require_centres
+from napari_connectome.core.seeds import RADIUS, as_spheres
 from napari_connectome.core.threads import one_thread
 from napari_connectome.core.values import Maps, Regions, Run, Volume
 
@@ -312,33 +312,12 @@ def _regions(run: Run, seeds: Any, radius: float) -> list[_Region]:
             for i, name in zip(seeds.ids, seeds.table["name"], strict=True)
         ]
     else:
-        found = [_sphere(run, *row) for row in _spheres(seeds, radius)]
+        found = [_sphere(run, *row) for row in as_spheres(seeds, radius, "a mask Volume or Regions")]
     if not found:
         raise InputError("no seed was given: give at least one.")
     return found
 
 
-def _spheres(seeds: Any, radius: float) -> list[tuple[str, Array, float]]:
-    """Name, centre and radius of each sphere, from a table or an array of centres."""
-    if isinstance(seeds, pd.DataFrame):
-        require_centres(seeds, "the table of seeds")
-        centres = [check_mm(row) for row in seeds[["x", "y", "z"]].to_numpy(dtype=object)]
-        names = [str(n) for n in seeds["name"]] if "name" in seeds else [_spot(c) for c in centres]
-        radii = [check_radius(r) for r in seeds["radius"]] if "radius" in seeds else [radius] * len(centres)
-        return list(zip(names, centres, radii, strict=True))
-    try:
-        places = np.atleast_1d(np.asarray(seeds, dtype=np.float64))
-    except (TypeError, ValueError):
-        places = np.empty(0)
-    if places.ndim > 2 or places.shape[-1] != 3:
-        raise InputError("seeds must be centres in mm (n × 3), a table with x, y and z, a mask Volume or Regions.")
-    return [(_spot(c), check_mm(c), radius) for c in np.atleast_2d(places)]
-
-
 def _sphere(run: Run, name: str, centre: Array, radius: float) -> _Region:
     x, y, z = centre.tolist()
     return _Region(run.grid.sphere_voxels(centre, radius), {"name": name, "x": x, "y": y, "z": z, "radius": float(radius)})
-
-
-def _spot(mm: Array) -> str:
-    return "({:g}, {:g}, {:g})".format(*mm)

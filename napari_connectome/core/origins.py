@@ -78,7 +78,7 @@ def fingerprint(run: Run) -> str:
         with np.errstate(over="ignore"):
             volume = np.nan_to_num(run.data[i].astype("<f4"), copy=False, nan=0.0, posinf=0.0, neginf=0.0)
         volume += 0  # -0.0 is 0.0
-        checksum.update(memoryview(np.ascontiguousarray(volume)))
+        checksum.update(np.ascontiguousarray(volume).data)
     return f"{run.grid.size}×{count}-{checksum.hexdigest()}"
 
 

@@ -58,6 +58,37 @@ def require_centres(table: pd.DataFrame, what: str) -> None:
         raise InputError(f"{what} has no column {', '.join(missing)}: seeds need x, y and z in mm.")
 
 
+def as_spheres(seeds: Any, radius: float, other: str) -> list[tuple[str, Array, float]]:
+    """Name, centre and radius in mm of each sphere.
+
+    Parameters
+    ----------
+    seeds : (n × 3) array in mm or DataFrame
+        A table has the columns x, y, z and, where they differ, name and radius.
+    radius : float
+        In mm, where the table has none.
+    other : str
+        What else could have been given, to be said when this is neither.
+    """
+    if isinstance(seeds, pd.DataFrame):
+        require_centres(seeds, "the table of seeds")
+        centres = [check_mm(row) for row in seeds[["x", "y", "z"]].to_numpy(dtype=object)]
+        names = [str(n) for n in seeds["name"]] if "name" in seeds else [_spot(c) for c in centres]
+        radii = [check_radius(r) for r in seeds["radius"]] if "radius" in seeds else [radius] * len(centres)
+        return list(zip(names, centres, radii, strict=True))
+    try:
+        places = np.atleast_1d(np.asarray(seeds, dtype=np.float64))
+    except (TypeError, ValueError):
+        places = np.empty(0)
+    if places.ndim > 2 or places.shape[-1] != 3:
+        raise InputError(f"seeds must be centres in mm (n × 3), a table with x, y and z, {other}.")
+    return [(_spot(c), check_mm(c), radius) for c in np.atleast_2d(places)]
+
+
+def _spot(mm: Array) -> str:
+    return "({:g}, {:g}, {:g})".format(*mm)
+
+
 def check_seeds(table: pd.DataFrame) -> pd.DataFrame:
     """A table as seeds: the columns of `COLUMNS`, None for a missing name, default radii where missing; or one sentence."""
     require_centres(table, "the table of seeds")
