@@ -2,90 +2,44 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import qtpy
-from qtpy.QtCore import QEvent, QObject, QPointF, Qt, Signal
-from qtpy.QtGui import QColor, QPalette
-from qtpy.QtWidgets import QFileDialog, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtCore import QPointF, Signal
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QWidget
 
-from napari_connectome.io.tables import write_table
+from napari_connectome.widgets.plot import COLORS, FRAME_COLOR, Plot
 
 Array = npt.NDArray[Any]
 
-COLORS = ("#e69f00", "#56b4e9", "#2fb47c", "#cc79a7", "#e8613c", "#8c7ae6", "#b5b52f")
-"""One after the other for new series; each reads on a dark and on a light page."""
-FRAME_COLOR = "#e0405a"
 WIDE = 1e7
 """Half the height of what marks a stretch of time, in the plot's unit: far beyond any axis."""
 
 
-def import_pyqtgraph() -> Any:
-    """Import pyqtgraph with the Qt binding that everything else here uses."""
-    os.environ.setdefault("PYQTGRAPH_QT_LIB", qtpy.API_NAME)
-    import pyqtgraph
-    from pyqtgraph.exporters import SVGExporter
-
-    _mend_svg(sys.modules[SVGExporter.__module__])
-    return pyqtgraph
-
-
-def _mend_svg(module: Any) -> None:
-    """Let pyqtgraph 0.14 write SVG with Qt 6.11, which ends closed paths with a Z that it does not expect.
-
-    Such a path has come back to its start already, so the letter can go (pyqtgraph issue 3495, mended after 0.14.0).
-    """
-    correct = module.correctCoordinates
-    if correct.__module__ == __name__:
-        return
-
-    def without_z(node: Any, *more: Any) -> Any:
-        for path in node.getElementsByTagName("path"):
-            path.setAttribute("d", path.getAttribute("d").replace(" Z", "").replace("Z", ""))
-        return correct(node, *more)
-
-    module.correctCoordinates = without_z
-
-
-class SeriesPlot(QWidget):
+class SeriesPlot(Plot):
     """Time series over the volumes of a run.
 
-    `frame_chosen(index)` tells which volume was clicked or dragged to with the left button. The wheel zooms, the right
-    button opens the menu (export as picture, SVG or CSV; save as TSV), a double click shows everything again.
+    `frame_chosen(index)` tells which volume was clicked or dragged to with the left button.
     """
 
     frame_chosen = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._pg = pg = import_pyqtgraph()
-        self._plot = pg.PlotWidget(parent=self)
-        self._view = self._plot.getViewBox()
+        pg = self._pg
+        self.file_name, self._below = "seed_series.tsv", "time (s)"
         self._curves: dict[str, Any] = {}
         self._times: Array = np.empty(0)
         self._frame = -1
-        self._label = "signal"
         self._legend = self._plot.addLegend(offset=(-6, 4), labelTextSize="8pt")
         self._line = pg.InfiniteLine(angle=90, movable=False, pen=pg.mkPen(FRAME_COLOR, width=1))
         self._line.hide()
         self._censored = pg.BarGraphItem(x=[], height=2 * WIDE, y0=-WIDE, width=1.0, pen=None)
         self._view.addItem(self._censored, ignoreBounds=True)  # not the plot's own items: those are exported as data
         self._view.addItem(self._line, ignoreBounds=True)
-        self._plot.hideButtons()
-        self._view.menu.addAction("Save as TSV …", self._ask_and_save)
-        self._plot.viewport().installEventFilter(self)
-        self._plot.viewport().setCursor(Qt.CursorShape.CrossCursor)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._plot)
-        self.setMinimumSize(200, 120)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.MinimumExpanding)
         self._dress()
 
     @property
@@ -109,7 +63,7 @@ class SeriesPlot(QWidget):
             raise ValueError(f"{out.size} volumes to keep or not for {self._times.size} times")
         self._censored.setOpts(x=self._times[out], width=_spacing(self._times))
         self._censored.setVisible(bool(out.any()))
-        self._show_all_times()
+        self._show_all()
 
     def set_series(self, times: npt.ArrayLike, values: npt.ArrayLike, name: str, color: str = "") -> None:
         """Show a series, in place of the one of that name.
@@ -151,11 +105,6 @@ class SeriesPlot(QWidget):
         self._censored.hide()
         self._line.hide()
 
-    def set_label(self, label: str) -> None:
-        """Say what is shown and in which unit, as in "cleaned signal (z)"."""
-        self._label = label
-        self._plot.setLabel("left", label)
-
     def set_frame(self, seconds: float) -> None:
         """Mark the time of the frame that is on the screen."""
         self._line.setValue(seconds)
@@ -169,64 +118,10 @@ class SeriesPlot(QWidget):
         table = pd.concat(columns, axis=1) if columns else pd.DataFrame()
         return table.sort_index().rename_axis("time").reset_index()
 
-    def to_tsv(self, path: str | Path) -> None:
-        """Save the series as a table (TSV, or CSV by the file's ending)."""
-        write_table(self.to_frame(), path)
-
-    def open_export(self) -> Any:
-        """Open pyqtgraph's dialog for pictures, SVG and CSV, as the right button does."""
-        scene = self._plot.scene()
-        scene.contextMenuItem = self._plot.getPlotItem()
-        scene.showExportDialog()
-        return scene.exportDialog
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
-        """Make the left button choose frames instead of moving the page."""
-        if event is not None and event.type() in _MOUSE:
-            return self._on_mouse(event)
-        return bool(super().eventFilter(watched, event))
-
-    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802
-        """Follow napari's theme, which comes as a new style sheet."""
-        super().changeEvent(event)
-        if (
-            event is not None
-            and event.type() in (QEvent.Type.StyleChange, QEvent.Type.PaletteChange)
-            and hasattr(self, "_line")
-        ):
-            self._dress()
-
-    def closeEvent(self, event: Any) -> None:  # noqa: N802
-        """Take the export dialog, which is a window of its own, along."""
-        dialog = self._plot.scene().exportDialog
-        if dialog is not None:
-            dialog.close()
-        super().closeEvent(event)
-
-    def _ask_and_save(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "Save the time series", "seed_series.tsv", "Table (*.tsv *.csv)")
-        if path:
-            self.to_tsv(path)
-
-    def _on_mouse(self, event: Any) -> bool:
-        left = Qt.MouseButton.LeftButton
-        if event.type() == QEvent.Type.MouseMove:
-            if not event.buttons() & left:
-                return False
-        elif event.button() != left:
-            return False
-        if event.type() == QEvent.Type.MouseButtonDblClick:
-            self._view.enableAutoRange(axis=self._view.YAxis)
-            self._show_all_times()
-        elif event.type() != QEvent.Type.MouseButtonRelease:
-            self._choose(event.position())
-        return True
-
     def _choose(self, position: QPointF) -> None:
         if not self._times.size:
             return
-        scene = self._plot.mapToScene(position.toPoint())
-        frame = self._nearest(self._view.mapSceneToView(scene).x())
+        frame = self._nearest(self._in_view(position).x())
         if frame != self._frame:
             self.set_frame(float(self._times[frame]))
             self.frame_chosen.emit(frame)
@@ -234,38 +129,23 @@ class SeriesPlot(QWidget):
     def _nearest(self, seconds: float) -> int:
         return int(np.abs(self._times - seconds).argmin())
 
-    def _show_all_times(self) -> None:
+    def _show_all(self) -> None:
         if self._times.size:
             half = _spacing(self._times) / 2
             self._plot.setXRange(self._times[0] - half, self._times[-1] + half, padding=0)
 
-    def _dress(self) -> None:
-        """Take the colours of the window around."""
-        palette = self.palette()
-        page, ink = palette.color(QPalette.ColorRole.Window), palette.color(QPalette.ColorRole.WindowText)
-        self._plot.setBackground(page)
-        for side, text in (("bottom", "time (s)"), ("left", self._label)):
-            axis = self._plot.getAxis(side)
-            axis.enableAutoSIPrefix(False)
-            axis.setPen(ink)
-            axis.setTextPen(ink)
-            axis.setLabel(text, color=ink.name())
+    def _dress(self) -> QColor:
+        ink = super()._dress()
         shade = QColor(ink)
         shade.setAlpha(45)
         self._censored.setOpts(brush=shade)
         self._legend.setLabelTextColor(ink)
         for _, label in self._legend.items:
             label.setText(label.text)  # or it keeps the old colour
+        page = self._plot.backgroundBrush().color()
         page.setAlpha(170)
         self._legend.setBrush(page)
-
-
-_MOUSE = (
-    QEvent.Type.MouseButtonPress,
-    QEvent.Type.MouseMove,
-    QEvent.Type.MouseButtonRelease,
-    QEvent.Type.MouseButtonDblClick,
-)
+        return ink
 
 
 def _spacing(times: Array) -> float:

@@ -1,0 +1,188 @@
+"""What every plot here has: pyqtgraph with the right binding, the window's colours, one mouse, one way to export."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import qtpy
+from napari.utils.notifications import show_warning
+from qtpy.QtCore import QEvent, QObject, QPointF, Qt
+from qtpy.QtGui import QColor, QPalette
+from qtpy.QtWidgets import QFileDialog, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_connectome.core.errors import InputError
+from napari_connectome.io.measures import write_measures
+
+COLORS = ("#e69f00", "#56b4e9", "#2fb47c", "#cc79a7", "#e8613c", "#8c7ae6", "#b5b52f")
+"""One after the other for new things; each reads on a dark and on a light page."""
+FRAME_COLOR = "#e0405a"
+"""Of what marks the volume that is on the screen."""
+
+
+def import_pyqtgraph() -> Any:
+    """Import pyqtgraph with the Qt binding that everything else here uses."""
+    os.environ.setdefault("PYQTGRAPH_QT_LIB", qtpy.API_NAME)
+    import pyqtgraph
+    from pyqtgraph.exporters import SVGExporter
+
+    _mend_svg(sys.modules[SVGExporter.__module__])
+    return pyqtgraph
+
+
+def _mend_svg(module: Any) -> None:
+    """Let pyqtgraph 0.14 write SVG with Qt 6.11, which ends closed paths with a Z that it does not expect.
+
+    Such a path has come back to its start already, so the letter can go (pyqtgraph issue 3495, mended after 0.14.0).
+    """
+    correct = module.correctCoordinates
+    if correct.__module__ == __name__:
+        return
+
+    def without_z(node: Any, *more: Any) -> Any:
+        for path in node.getElementsByTagName("path"):
+            path.setAttribute("d", path.getAttribute("d").replace(" Z", "").replace("Z", ""))
+        return correct(node, *more)
+
+    module.correctCoordinates = without_z
+
+
+class Plot(QWidget):
+    """A page with two axes that looks like the window around it.
+
+    The left button is the plot's own: `_choose` is told where it is pressed or dragged to. The wheel zooms, the right
+    button opens the menu (export as picture, SVG or CSV; save as TSV), a double click shows everything again.
+
+    Parameters
+    ----------
+    axes : dict, optional
+        pyqtgraph axis items in place of its own, by their side.
+
+    Attributes
+    ----------
+    about : mapping
+        How what is shown came about; where there is something, it is written as a .json beside the saved table.
+    file_name : str
+        What a saved table is called if nobody says otherwise.
+    """
+
+    _dressed = False
+
+    def __init__(self, parent: QWidget | None = None, axes: dict[str, Any] | None = None) -> None:
+        super().__init__(parent)
+        self._pg = pg = import_pyqtgraph()
+        self._plot = pg.PlotWidget(parent=self, axisItems=axes)
+        self._view = self._plot.getViewBox()
+        self._label, self._below = "signal", ""
+        self.about: Mapping[str, Any] = {}
+        self.file_name = "plot.tsv"
+        self._plot.hideButtons()
+        self._view.menu.addAction("Save as TSV …", self._ask_and_save)
+        self._plot.viewport().installEventFilter(self)
+        self._plot.viewport().setCursor(Qt.CursorShape.CrossCursor)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._plot)
+        self.setMinimumSize(200, 120)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.MinimumExpanding)
+
+    def set_label(self, label: str) -> None:
+        """Say what is shown and in which unit, as in "cleaned signal (z)"."""
+        self._label = label
+        self._plot.setLabel("left", label)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return what is shown as a table."""
+        raise NotImplementedError
+
+    def to_tsv(self, path: str | Path) -> None:
+        """Save what is shown as a table (TSV, or CSV by the file's ending), with a .json beside it if `about` says more."""
+        write_measures(self.to_frame(), path, self.about)
+
+    def open_export(self) -> Any:
+        """Open pyqtgraph's dialog for pictures, SVG and CSV, as the right button does."""
+        scene = self._plot.scene()
+        scene.contextMenuItem = self._plot.getPlotItem()
+        scene.showExportDialog()
+        return scene.exportDialog
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
+        """Make the left button choose instead of moving the page."""
+        if event is not None and event.type() in _MOUSE:
+            return self._on_mouse(event)
+        return bool(super().eventFilter(watched, event))
+
+    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802
+        """Follow napari's theme, which comes as a new style sheet."""
+        super().changeEvent(event)
+        if self._dressed and event is not None and event.type() in (QEvent.Type.StyleChange, QEvent.Type.PaletteChange):
+            self._dress()
+
+    def closeEvent(self, event: Any) -> None:  # noqa: N802
+        """Take the export dialog, which is a window of its own, along."""
+        dialog = self._plot.scene().exportDialog
+        if dialog is not None:
+            dialog.close()
+        super().closeEvent(event)
+
+    def _ask_and_save(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save what is shown", self.file_name, "Table (*.tsv *.csv)")
+        if path:
+            try:
+                self.to_tsv(path)
+            except (InputError, OSError) as error:
+                show_warning(str(error))
+
+    def _on_mouse(self, event: Any) -> bool:
+        left = Qt.MouseButton.LeftButton
+        if event.type() == QEvent.Type.MouseMove:
+            if not event.buttons() & left:
+                self._hover(event.position())
+                return False
+        elif event.button() != left:
+            return False
+        if event.type() == QEvent.Type.MouseButtonDblClick:
+            self._view.enableAutoRange(axis=self._view.YAxis)
+            self._show_all()
+        elif event.type() != QEvent.Type.MouseButtonRelease:
+            self._choose(event.position())
+        return True
+
+    def _in_view(self, position: QPointF) -> QPointF:
+        """A place on the widget in the unit of the axes."""
+        return self._view.mapSceneToView(self._plot.mapToScene(position.toPoint()))
+
+    def _choose(self, position: QPointF) -> None:
+        """The left button is down at this place of the widget."""
+
+    def _hover(self, position: QPointF) -> None:
+        """The mouse passes this place of the widget, no button down."""
+
+    def _show_all(self) -> None:
+        """Show the whole of the horizontal axis."""
+
+    def _dress(self) -> QColor:
+        """Take the colours of the window around; return that of its text."""
+        self._dressed = True
+        palette = self.palette()
+        page, ink = palette.color(QPalette.ColorRole.Window), palette.color(QPalette.ColorRole.WindowText)
+        self._plot.setBackground(page)
+        for side, text in (("bottom", self._below), ("left", self._label)):
+            axis = self._plot.getAxis(side)
+            axis.enableAutoSIPrefix(False)
+            axis.setPen(ink)
+            axis.setTextPen(ink)
+            axis.setLabel(text, color=ink.name())
+        return ink
+
+
+_MOUSE = (
+    QEvent.Type.MouseButtonPress,
+    QEvent.Type.MouseMove,
+    QEvent.Type.MouseButtonRelease,
+    QEvent.Type.MouseButtonDblClick,
+)
