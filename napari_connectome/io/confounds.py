@@ -17,7 +17,7 @@ import pandas as pd
 
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.motion import framewise_displacement, keep_still
-from napari_connectome.io.header import stem
+from napari_connectome.io.bids import belonging
 from napari_connectome.io.tables import read_table
 
 Array = npt.NDArray[Any]
@@ -101,15 +101,8 @@ def find_confounds(bold: str | os.PathLike[str]) -> Path | None:
     A table ``*_desc-confounds_timeseries.tsv``, ``*_desc-confounds_regressors.tsv`` or ``*_confounds.tsv`` of the same folder
     whose entities (sub, ses, task, run, …) are all among those of the run; of several, the one that has the most.
     """
-    path = Path(bold)
-    entities = set(stem(path).split("_"))
-    best: tuple[int, Path] | None = None
-    for ending in ("_desc-confounds_timeseries.tsv", "_desc-confounds_regressors.tsv", "_confounds.tsv"):
-        for table in sorted(path.parent.glob(f"*{ending}")):
-            own = set(table.name.removesuffix(ending).split("_"))
-            if own <= entities and (best is None or len(own) > best[0]):
-                best = len(own), table
-    return None if best is None else best[1]
+    endings = ("_desc-confounds_timeseries.tsv", "_desc-confounds_regressors.tsv", "_confounds.tsv")
+    return belonging(bold, Path(bold).parent, *endings)
 
 
 def read_confounds(path: str | os.PathLike[str], n_volumes: int, *, start: int | None = None) -> pd.DataFrame:

@@ -17,7 +17,8 @@ from napari_connectome.io.gz import is_gz, open_gz
 LARGEST = 2**28
 """Bytes of text above which a file is no table of ours."""
 
-_MISSING = {"", "n/a", "na", "nan", "null", "-nan", "#n/a"}
+MISSING = {"", "n/a", "na", "nan", "null", "-nan", "#n/a"}
+"""What marks a missing value, in small letters."""
 _SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 
 
@@ -37,6 +38,21 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
         the columns are called column_1, column_2 and so on.
     """
     name = Path(path).name
+    rows = read_cells(path)
+    header = not any(is_number(cell) for cell in rows[0]) and any(cell.lower() not in MISSING for cell in rows[0])
+    names = _names(rows[0] if header else [""] * len(rows[0]))
+    if not rows[header:]:
+        raise InputError(f"{name} holds a header and no values: a table with at least one line of values is needed.")
+    columns = zip(*rows[header:], strict=True)
+    return pd.DataFrame({key: _column(cells) for key, cells in zip(names, columns, strict=True)})
+
+
+def read_cells(path: str | os.PathLike[str]) -> list[list[str]]:
+    """The cells of a table of text as they are, without blanks around them; every line has as many, and there is one at least.
+
+    Files are as in `read_table`, which also tells header from values and numbers from text.
+    """
+    name = Path(path).name
     rows = list(_rows(read_text(path)))
     if not rows:
         raise InputError(f"{name} is empty: a table with at least one line of values is needed.")
@@ -49,13 +65,7 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
             raise InputError(
                 f"line {line} of {name} has {len(row)} values and its first line {width}: give every line as many."
             )
-    header = not any(_is_number(cell) for cell in rows[0][1]) and any(cell.lower() not in _MISSING for cell in rows[0][1])
-    names = _names(rows[0][1] if header else [""] * width)
-    values = [row for _, row in rows[header:]]
-    if not values:
-        raise InputError(f"{name} holds a header and no values: a table with at least one line of values is needed.")
-    columns = zip(*values, strict=True)
-    return pd.DataFrame({key: _column(cells) for key, cells in zip(names, columns, strict=True)})
+    return [row for _, row in rows]
 
 
 def write_table(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
@@ -97,6 +107,15 @@ def read_text(path: str | os.PathLike[str]) -> str:
     return raw.decode("latin-1")
 
 
+def is_number(cell: str) -> bool:
+    """Whether a cell holds a number; those that mark missing values do not."""
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return cell.lower() not in MISSING
+
+
 def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
     """Number and stripped cells of each line that holds something."""
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip() and not _comment(line)]
@@ -115,14 +134,6 @@ def _comment(line: str) -> bool:
     return line.lstrip().startswith("#")
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return cell.lower() not in _MISSING
-
-
 def _names(cells: list[str]) -> list[str]:
     """A name for each column, every one different."""
     names: list[str] = []
@@ -135,7 +146,7 @@ def _names(cells: list[str]) -> list[str]:
 
 
 def _column(cells: tuple[str, ...]) -> pd.Series:
-    known = [None if cell.lower() in _MISSING else cell for cell in cells]
+    known = [None if cell.lower() in MISSING else cell for cell in cells]
     try:
         return pd.Series(pd.to_numeric(pd.Series(known, dtype=object)))
     except (ValueError, TypeError):
