@@ -22,6 +22,8 @@ from napari_connectome.core.values import Maps, Regions, Run, Volume
 
 Array = npt.NDArray[Any]
 
+AT_ONCE = 6_000_000
+"""Numbers multiplied in one go: some 2 ms on an ordinary core, so that a live map is never felt."""
 CLIP = 0.999999
 """|r| beyond this is taken as this before Fisher's z, which so ends at 7.25 (Connectome Workbench's convention)."""
 
@@ -66,10 +68,13 @@ class SeedMapper:
     error_bound : float
         How much any r between voxels can be off because rows that hardly matter were left out.
     seed : int array
-        The seed's voxels, as positions among the voxels of the mask.
+        The seed's voxels, as positions among the voxels of the mask, ascending.
 
     Notes
     -----
+    `add` and `remove` cost what changes, and are exact: however a seed came about, its map is bit for bit that of `select`
+    with the voxels it has in the end.
+
     Seed series are averages over the voxels of the *unsmoothed* run inside the mask, then cleaned; the map is smoothed: as
     in nilearn's seed-to-voxel example, whose r this equals up to that example's factor (T-1)/T.
     """
@@ -102,7 +107,8 @@ class SeedMapper:
         self._where = np.flatnonzero(inside)
         self._position = np.full(inside.size, -1, dtype=np.int32)
         self._position[self._where] = np.arange(len(self._where), dtype=np.int32)
-        self.seed: Array = np.empty(0, dtype=np.int64)
+        self._member = np.zeros(len(self._where), dtype=bool)
+        self._seed: Array | None = np.empty(0, dtype=np.int64)
         self._sum = np.zeros(rows)
         self.use(params.statistic)
         self.confounds = [] if run.confounds is None else [str(c) for c in run.confounds.columns]
@@ -140,22 +146,35 @@ class SeedMapper:
         """Positions of the mask's voxels in a sphere; the radius is the parameters' unless given."""
         return self.positions(self.grid.sphere_voxels(centre_mm, self.params.radius if radius is None else radius))
 
+    @property
+    def seed(self) -> Array:
+        """See the class."""
+        if self._seed is None:
+            self._seed = np.flatnonzero(self._member)
+        return self._seed
+
     def select(self, positions: Array) -> None:
         """Make these voxels the seed."""
-        self.seed = np.array(positions, dtype=np.int64)
-        self._sum = self._reduced.total(self.seed)
+        self._member[self.seed] = False
+        self._seed = np.unique(np.asarray(positions, dtype=np.int64))
+        self._member[self._seed] = True
+        self._sum = self._reduced.total(self._seed)
 
-    def add(self, positions: Array) -> None:
-        """Add voxels to the seed; one that is part of it already stays so."""
-        new = np.setdiff1d(positions, self.seed)
-        self.seed = np.concatenate([self.seed, new])
+    def add(self, positions: Array) -> Array:
+        """Add voxels to the seed and return those that were not part of it before."""
+        new = np.unique(np.asarray(positions, dtype=np.int64))
+        new = new[~self._member[new]]
+        self._member[new], self._seed = True, None
         self._sum = self._sum + self._reduced.total(new)
+        return new
 
-    def remove(self, positions: Array) -> None:
-        """Take voxels out of the seed; one that is not part of it is passed over."""
-        gone = np.intersect1d(positions, self.seed)
-        self.seed = np.setdiff1d(self.seed, gone)
+    def remove(self, positions: Array) -> Array:
+        """Take voxels out of the seed and return those that were part of it."""
+        gone = np.unique(np.asarray(positions, dtype=np.int64))
+        gone = gone[self._member[gone]]
+        self._member[gone], self._seed = False, None
         self._sum = self._sum - self._reduced.total(gone)
+        return gone
 
     def series(self, run: Run | None = None) -> Array:
         """The seed's mean series, cleaned and centred, in the run's own unit: one value for each of `volumes`.
@@ -194,10 +213,29 @@ class SeedMapper:
         block : (k × n) array, optional
             What `columns_of` gave for these columns, when they are asked for again and again.
         """
+        return self._statistic(self._r(direction, columns, block))
+
+    def _r(self, direction: Array, columns: slice | Array | None = None, block: Array | None = None) -> Array:
         unit = block if block is not None else self._reduced.unit if columns is None else self._reduced.unit[:, columns]
         with one_thread():
             r = direction @ unit
-        return self._statistic(np.clip(r, -1.0, 1.0, out=r))
+        return np.asarray(np.clip(r, -1.0, 1.0, out=r))
+
+    @property
+    def pieces(self) -> list[slice]:
+        """The voxels of the mask in pieces of `AT_ONCE` numbers, in which every whole map is computed.
+
+        The last digits of a product depend on how it was cut: maps that shall be equal bit for bit are cut alike.
+        """
+        stride = max(1, AT_ONCE // self.n_rows)
+        return [slice(start, min(start + stride, self.n_voxels)) for start in range(0, self.n_voxels, stride)]
+
+    def correlation(self) -> Array:
+        """Correlation r of the seed with every voxel, (z, y, x) float32, whatever the statistic; NaN outside the mask."""
+        direction, out = self.direction(), np.full(self.grid.shape, np.nan, dtype=np.float32)
+        for piece in self.pieces:
+            self.fill(self._r(direction, piece), out, piece)
+        return out
 
     def columns_of(self, positions: Array) -> Array:
         """The reduced columns (k × n) at positions in the mask, as a copy that is fast to multiply with."""
@@ -217,7 +255,14 @@ class SeedMapper:
             self.select(self.positions(inside_of(seed.data, f"the seed {seed.name}")))
         elif seed is not None:
             self.select(self.sphere(seed))
-        return Volume(self.fill(self.values(self.direction())), self.grid, name=self.params.statistic)
+        return Volume(self.write(np.zeros(self.grid.shape, dtype=np.float32)), self.grid, name=self.params.statistic)
+
+    def write(self, out: Array) -> Array:
+        """Write the map of the selected seed into a (z, y, x) float32 volume and return it."""
+        direction = self.direction()
+        for piece in self.pieces:
+            self.fill(self.values(direction, piece), out, piece)
+        return out
 
     def provenance(self) -> dict[str, Any]:
         """What made the maps, in plain values."""
@@ -285,7 +330,7 @@ def seed_map(
         mapper.select(mapper.positions(region.voxels))
         region.about["voxels"] = len(mapper.seed)
         try:
-            mapper.fill(mapper.values(mapper.direction()), out)
+            mapper.write(out)
         except InputError as error:
             raise InputError(f"{region.about['name']}: {error}") from None
     about = [region.about for region in regions]

@@ -19,7 +19,6 @@ from napari_connectome.core import memory
 from napari_connectome.core.errors import InputError, Progress, silent
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.smoothing import apply_axes, axis_matrix, kernel_radius
-from napari_connectome.core.threads import one_thread
 
 Array = npt.NDArray[Any]
 
@@ -108,19 +107,29 @@ class Reduced:
         Cleaned, not smoothed, for averages over regions; None where nothing was smoothed and ``unit * norm`` is it.
     lost : (v,) float32 array
         At most this share of each column's norm lies in the rows left out.
+    step : (k,) float64 array
+        Powers of two: what a voxel adds to a sum is a whole number of steps in each row, see `exact_steps`. ``plain`` is
+        rounded to them already.
     """
 
     unit: Array
     norm: Array
     plain: Array | None
     lost: Array
+    step: Array
 
     def total(self, voxels: Array) -> Array:
-        """Sum over voxels of the cleaned, not smoothed series (k,), float64."""
+        """Sum over voxels of the cleaned, not smoothed series (k,), float64.
+
+        Exact: sums of voxels may be added and subtracted in any order, and what is left is, bit for bit, the sum of the
+        voxels that are left.
+        """
         if self.plain is not None:
             return np.asarray(self.plain[:, voxels].sum(axis=1, dtype=np.float64))
-        with one_thread():
-            return np.asarray(self.unit[:, voxels].astype(np.float64) @ self.norm[voxels].astype(np.float64))
+        series = self.unit[:, voxels].astype(np.float64)
+        series *= self.norm[voxels]
+        series /= self.step[:, None]
+        return np.asarray(np.rint(series, out=series).sum(axis=1) * self.step)
 
     @property
     def error_bound(self) -> float:
@@ -165,7 +174,7 @@ def reduce_run(
     rows, energy, tail = _reduce_support(data, support, time, k, lambda done: progress(0.7 * done, "cleaning"))
     inside = mask[support]
     if not any(reach):
-        return _finish(rows, energy, tail, None), k
+        return _finish(rows, energy, tail, None, exact_steps(rows)), k
     smoother = _Smoother(support, mask, fwhm, spacing)
     smoothed = np.empty((k, int(mask.sum())), dtype=np.float32)
     for start in range(0, k, ROWS_AT_ONCE):
@@ -174,13 +183,38 @@ def reduce_run(
     # A smoothed voxel has at most the smoothed norm of its neighbours: the triangle inequality.
     energy, tail = smoother(np.stack([energy, tail]))
     plain = np.compress(inside, rows, axis=1)
-    return _finish(smoothed, energy, tail, plain), k
+    step = exact_steps(plain)
+    _round(plain, step)
+    return _finish(smoothed, energy, tail, plain, step), k
 
 
-def _finish(rows: Array, energy: Array, tail: Array, plain: Array | None) -> Reduced:
+def exact_steps(rows: Array) -> Array:
+    """For each row of (k × v) float32, the power of two to round its values to so that float64 adds them exactly.
+
+    No sum over some of the voxels is larger than √v times the row's norm. With 2⁵² steps to that, every such sum is a
+    whole number of steps below 2⁵³, which float64 holds. A step is some 10⁻¹¹ of a usual value, and float32 itself rounds
+    all but the smallest values more coarsely.
+    """
+    squares = [np.einsum("kv,kv->k", some, some) for some in _in_turn(rows)]
+    _, exponent = np.frexp(np.sqrt(rows.shape[1] * np.concatenate(squares).astype(np.float64)))
+    return np.asarray(np.ldexp(1.0, np.clip(exponent - 52, -120, 60)))  # a float32, and its inverse too
+
+
+def _round(rows: Array, step: Array) -> None:
+    """Make the values of each row whole numbers of its step, in place."""
+    for some, size in zip(_in_turn(rows), _in_turn(step.astype(np.float32)[:, None]), strict=True):
+        some /= size
+        np.rint(some, out=some)
+        some *= size
+
+
+def _in_turn(rows: Array) -> list[Array]:
+    return [rows[start : start + ROWS_AT_ONCE] for start in range(0, len(rows), ROWS_AT_ONCE)]
+
+
+def _finish(rows: Array, energy: Array, tail: Array, plain: Array | None, step: Array) -> Reduced:
     squares = np.zeros(rows.shape[1])
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        some = rows[start : start + ROWS_AT_ONCE]
+    for some in _in_turn(rows):
         squares += np.einsum("kv,kv->v", some, some)
     norm = np.sqrt(squares)
     # Below a millionth of what went in, only rounding is left (a constant voxel, a pure drift): no signal.
@@ -188,7 +222,7 @@ def _finish(rows: Array, energy: Array, tail: Array, plain: Array | None) -> Red
     scale = np.divide(1.0, norm, out=np.zeros_like(norm), where=norm > 0).astype(np.float32)
     rows *= scale
     lost = tail * scale / np.sqrt(1 + (tail * scale) ** 2)
-    return Reduced(unit=rows, norm=norm.astype(np.float32), plain=plain, lost=lost.astype(np.float32))
+    return Reduced(unit=rows, norm=norm.astype(np.float32), plain=plain, lost=lost.astype(np.float32), step=step)
 
 
 def _rows_needed(data: Array, mask: Array, time: TimeReduction, sampled: int = 2000) -> int:

@@ -14,17 +14,14 @@ from napari_connectome.core.errors import InputError
 
 Array = npt.NDArray[Any]
 
-AT_ONCE = 6_000_000
-"""Numbers multiplied in one go: some 2 ms on an ordinary core, so that no step is felt. A run smaller than this is
-mapped whole at every move."""
-
 
 class LiveMap:
     """Keeps one image layer equal to the seed map of the last seed given.
 
     `move` computes what is on the screen and returns; `step` computes a further piece and is called when nothing else
     is to do, until `finished`. A new seed starts over, so the newest request wins and a finished map is always that of
-    the last seed.
+    the last seed: bit for bit the one that `SeedMapper.map` gives, since both compute the same pieces. A run of one
+    piece is mapped whole at every move.
 
     Parameters
     ----------
@@ -42,8 +39,7 @@ class LiveMap:
         self.mapper = mapper
         self.layer = layer
         self._direction: Array = np.zeros(mapper.n_rows, dtype=np.float32)
-        self._done = mapper.n_voxels
-        self._stride = max(1, AT_ONCE // mapper.n_rows)
+        self._pieces: list[slice] = []
         self._plane: tuple[int, int] | None = None
         self._columns: Array = np.empty(0, dtype=np.int64)
         self._block: Array = np.empty((mapper.n_rows, 0), dtype=np.float32)
@@ -59,7 +55,7 @@ class LiveMap:
     @property
     def finished(self) -> bool:
         """Whether the whole layer shows the last seed."""
-        return self._done >= self.mapper.n_voxels
+        return not self._pieces
 
     def move(self, positions: Array) -> None:
         """Make these voxels (positions in the mask) the seed and show its map where it is seen.
@@ -74,11 +70,24 @@ class LiveMap:
             self.mapper.select(before)
             raise
 
+    def change(self, added: Array, removed: Array) -> None:
+        """Add voxels (positions in the mask) to the seed, take others out, and show its map where it is seen.
+
+        `InputError` when there is nothing to correlate with; seed and map then stay as they were.
+        """
+        new, gone = self.mapper.add(added), self.mapper.remove(removed)
+        try:
+            self.update()
+        except InputError:
+            self.mapper.remove(new)
+            self.mapper.add(gone)
+            raise
+
     def update(self) -> None:
         """Show the map of the mapper's present seed."""
         self._direction = self.mapper.direction()
-        self._done = 0
-        if self.mapper.n_rows * self.mapper.n_voxels <= AT_ONCE or self._shown_plane() is None:
+        self._pieces = self.mapper.pieces[::-1]
+        if len(self._pieces) == 1 or self._shown_plane() is None:
             self.finish()
         else:
             self._fill_plane()
@@ -100,9 +109,8 @@ class LiveMap:
         self.layer.refresh(thumbnail=False, highlight=False, extent=False)
 
     def _fill_piece(self) -> None:
-        columns = slice(self._done, min(self._done + self._stride, self.mapper.n_voxels))
+        columns = self._pieces.pop()
         self.mapper.fill(self.mapper.values(self._direction, columns), self.layer.data, columns)
-        self._done = columns.stop
 
     def _fill_plane(self) -> None:
         plane = self._shown_plane()

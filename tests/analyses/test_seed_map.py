@@ -127,23 +127,63 @@ def test_the_seed_s_series_is_its_cleaned_mean():
     np.testing.assert_allclose(mapper.series(run), expected, atol=1e-9)
 
 
-def test_adding_and_removing_voxels_ends_where_a_fresh_seed_is():
+@pytest.mark.parametrize("fwhm", [0.0, 6.0])
+@pytest.mark.parametrize("size", [1.0, 1e-12, 1e12])
+def test_adding_and_removing_voxels_ends_bit_for_bit_where_a_fresh_seed_is(fwhm, size):
     run = _run()
-    mapper, fresh = SeedMapper(run, PARAMS, _mask(run)), SeedMapper(run, PARAMS, _mask(run))
+    run = run.replace(data=run.data.astype("f8") * size)
+    params = PARAMS.replace(fwhm=fwhm)
+    mapper, fresh = SeedMapper(run, params, _mask(run)), SeedMapper(run, params, _mask(run))
     rng = np.random.default_rng(1)
     mapper.select(mapper.sphere((0, -10, 6)))
     now = set(mapper.seed.tolist())
-    for _ in range(40):
-        some = rng.integers(0, mapper.n_voxels, 12)
+    for _ in range(200):
+        some = rng.integers(0, mapper.n_voxels, rng.integers(0, 40))  # some of them twice
         if rng.random() < 0.5:
-            mapper.add(some)
+            assert set(mapper.add(some).tolist()) == set(some.tolist()) - now
             now |= set(some.tolist())
         else:
-            mapper.remove(some)
+            assert set(mapper.remove(some).tolist()) == set(some.tolist()) & now
             now -= set(some.tolist())
-    assert set(mapper.seed.tolist()) == now
-    fresh.select(np.array(sorted(now)))
-    np.testing.assert_allclose(mapper.map().data, fresh.map().data, atol=2e-6)
+    assert mapper.seed.tolist() == sorted(now)
+    fresh.select(rng.permutation(sorted(now)))
+    np.testing.assert_array_equal(mapper.direction(), fresh.direction())
+    np.testing.assert_array_equal(mapper.series(), fresh.series())
+    np.testing.assert_array_equal(mapper.map().data, fresh.map().data)
+    inside = np.zeros(SHAPE, dtype=bool)
+    inside[mapper.mask.data] = np.isin(np.arange(mapper.n_voxels), sorted(now))
+    np.testing.assert_array_equal(mapper.map().data, fresh.map(Volume(inside, run.grid)).data)
+
+
+def test_a_seed_whose_voxels_are_all_taken_out_holds_nothing():
+    run = _run()
+    mapper = SeedMapper(run, PARAMS, _mask(run))
+    mapper.add(np.arange(0, 300, 7))
+    mapper.add(np.arange(0, 300, 3))
+    mapper.remove(np.arange(300))
+    assert not mapper.series().any()
+    with pytest.raises(InputError, match="no voxel"):
+        mapper.map()
+
+
+def test_the_correlation_is_r_whatever_is_shown_and_nothing_outside_the_mask():
+    run = _run()
+    r, z = (SeedMapper(run, PARAMS.replace(statistic=s), _mask(run)) for s in ("r", "z_score"))
+    z.select(z.sphere((0, -10, 6)))
+    expected = np.where(_mask(run).data, r.map((0, -10, 6)).data, np.nan)
+    np.testing.assert_array_equal(z.correlation(), expected)
+
+
+def test_a_map_is_the_same_in_many_pieces(monkeypatch):
+    from napari_connectome.analyses import seed_map as module
+
+    run = _run()
+    mapper = SeedMapper(run, PARAMS, _mask(run))
+    whole = mapper.map((0, -10, 6)).data
+    monkeypatch.setattr(module, "AT_ONCE", 61 * mapper.n_rows)
+    assert sum(piece.stop - piece.start for piece in mapper.pieces) == mapper.n_voxels
+    assert len(mapper.pieces) > 5
+    np.testing.assert_allclose(mapper.map().data, whole, atol=1e-6)
 
 
 def test_parts_of_a_map_are_the_map():

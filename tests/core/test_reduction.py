@@ -70,6 +70,36 @@ def test_basis_times_reduced_is_the_cleaned_series():
     np.testing.assert_allclose(time.basis.T @ time.basis, np.eye(len(time.weights)), atol=1e-4)
 
 
+@pytest.mark.parametrize("fwhm", [0.0, 6.0])
+@pytest.mark.parametrize("drift", [0.0, 3000.0])
+def test_sums_over_voxels_are_exact_in_any_order(fwhm, drift):
+    data, mask = _run("f8", drift), _mask()
+    reduced, _ = reduce_run(data, GRID, mask, reduce_time(cleaning_matrix(T, 2.0, BAND)), fwhm)
+    rng = np.random.default_rng(6)
+    each = [reduced.total(np.array([voxel])) for voxel in range(int(mask.sum()))]
+    whole = reduced.total(np.arange(len(each)))
+    for _ in range(20):
+        order, total = rng.permutation(len(each)), np.zeros(len(whole))
+        for voxel in order:
+            total += each[voxel]
+        np.testing.assert_array_equal(total, whole)
+        some = rng.permutation(order[: rng.integers(len(order))])
+        np.testing.assert_array_equal(total - reduced.total(some), reduced.total(np.setdiff1d(order, some)))
+
+
+def test_rounding_to_steps_moves_sums_by_less_than_a_billionth():
+    data, mask = _run("f8"), _mask()
+    time = reduce_time(cleaning_matrix(T, 2.0, BAND))
+    reduced, k = reduce_run(data, GRID, mask, time, 0.0)
+    plain = reduced.unit.astype("f8") * reduced.norm
+    for voxels in (np.array([3]), np.arange(20), np.arange(mask.sum())):
+        expected = plain[:, voxels].sum(axis=1)
+        assert np.linalg.norm(reduced.total(voxels) - expected) < 1e-9 * np.linalg.norm(expected)
+    assert np.all(np.abs(plain).sum(axis=1) < 2.0**53 * reduced.step)
+    smoothed, _ = reduce_run(data, GRID, mask, time, 6.0)
+    np.testing.assert_allclose(smoothed.plain[:k], plain[: len(smoothed.plain)], rtol=1e-5, atol=1e-5)
+
+
 def test_effective_volumes():
     """t - 1 without cleaning; one less for each confound; for a band-pass about what the scatter of r shows."""
     assert reduce_time(np.eye(T)).effective == pytest.approx(T - 1)

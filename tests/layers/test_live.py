@@ -6,6 +6,7 @@ from napari.components import ViewerModel
 from napari.layers import Image
 
 from napari_connectome import Cleaning, Grid, Run, SeedMap, SeedMapper, Volume
+from napari_connectome.analyses import seed_map
 from napari_connectome.core.errors import InputError
 from napari_connectome.layers import live
 from napari_connectome.layers.spatial import layer_kwargs
@@ -27,7 +28,7 @@ def mapper():
 @pytest.fixture
 def shown(mapper, monkeypatch):
     """A viewer with a live map whose pieces are small, so that there are many of them."""
-    monkeypatch.setattr(live, "AT_ONCE", mapper.n_rows * 60)
+    monkeypatch.setattr(seed_map, "AT_ONCE", mapper.n_rows * 60)
     viewer = ViewerModel()
     viewer.add_image(np.zeros((5, *SHAPE)), **layer_kwargs(GRID, tr=2.0, time=True))
     layer = Image(np.zeros(SHAPE, np.float32), contrast_limits=(-1, 1), **layer_kwargs(GRID))

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from napari_connectome import Cleaning, SeedMap, Volume, brain_mask, seed_map
-from napari_connectome.layers import live, results
+from napari_connectome.layers import results
 from napari_connectome.layers.correlation import OWNER, ROLE
 from napari_connectome.layers.seed_layer import is_seeds
 from napari_connectome.layers.seeds import SeedPoints
@@ -245,7 +245,7 @@ def test_keeping_a_map_and_writing_the_series(opened, small_run, until, tmp_path
 def test_a_plane_first_then_the_brain(opened, small_run, until, monkeypatch):
     """On a run too large for one go the screen is right at once and everything in the end."""
     viewer, _, widget = opened()
-    monkeypatch.setattr(live, "AT_ONCE", 3000)
+    monkeypatch.setattr("napari_connectome.analyses.seed_map.AT_ONCE", 3000)
     layer = _prepare(widget, until)
     until(lambda: widget.live.shown.live.finished)
     front = small_run.places["front"]
