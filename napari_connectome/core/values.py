@@ -13,6 +13,7 @@ import pandas as pd
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.origins import Origins
+from napari_connectome.core.region_table import region_table
 
 Array = npt.NDArray[Any]
 
@@ -167,7 +168,7 @@ class Regions:
         labels = np.asanyarray(self.labels)
         _on_grid("regions", labels, self.grid, 3, "z, y, x")
         object.__setattr__(self, "labels", as_label_type(labels))
-        object.__setattr__(self, "table", _region_table(self.labels, self.grid, self.table))
+        object.__setattr__(self, "table", _table_of(self.labels, self.grid, self.table))
         here = set(self.table.index.tolist())
         origins = {int(i): tuple(found) for i, found in self.origins.items() if int(i) in here and found}
         object.__setattr__(self, "origins", origins)
@@ -195,27 +196,13 @@ def as_label_type(labels: Array) -> Array:
     return labels if labels.dtype == kind else labels.astype(kind)
 
 
-def _region_table(labels: Array, grid: Grid, given: pd.DataFrame) -> pd.DataFrame:
-    # Ranks, not ids, are counted: an atlas may have few regions with very large ids.
-    ids, ranks = np.unique(labels, return_inverse=True)
-    ranks = ranks.reshape(labels.shape)
-    counts = np.bincount(ranks.ravel(), minlength=len(ids))
-    centres = np.empty((len(ids), 3))
-    for column, axis in enumerate((2, 1, 0)):
-        along = np.zeros((len(ids), labels.shape[axis]))
-        for i in range(labels.shape[axis]):
-            along[:, i] = np.bincount(np.take(ranks, i, axis=axis).ravel(), minlength=len(ids))
-        centres[:, column] = along @ np.arange(labels.shape[axis]) / np.maximum(counts, 1)
-    regions = ids != 0
-    ids, counts, centres = ids[regions], counts[regions], centres[regions]
-    mm = grid.to_mm(centres) if len(ids) else np.empty((0, 3))
-    names = [str(given["name"].get(i, f"region {i}")) if "name" in given else f"region {i}" for i in ids]
-    table = pd.DataFrame(
-        {"name": names, "x": mm[:, 0], "y": mm[:, 1], "z": mm[:, 2], "size_mm3": counts * grid.voxel_volume},
-        index=pd.Index(ids, name="index"),
-    )
-    more = given.reindex(table.index)[[c for c in given.columns if c not in table.columns]] if len(given) else None
-    return table if more is None or more.empty else table.join(more)
+def _table_of(labels: Array, grid: Grid, given: pd.DataFrame) -> pd.DataFrame:
+    """The table of a `Regions`, with the names and the further columns of the table that was given."""
+    given = given[~given.index.duplicated()]
+    whole = region_table(labels, grid, names=dict(zip(given.index, given["name"], strict=True)) if "name" in given else None)
+    table = whole[["name", "x", "y", "z", "size_mm3"]]
+    more = given[[column for column in given.columns if column not in whole.columns]]
+    return table if more.empty else table.join(more)
 
 
 @dataclass(frozen=True, eq=False)
