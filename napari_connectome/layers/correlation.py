@@ -14,8 +14,9 @@ from napari_connectome.core.errors import InputError
 from napari_connectome.core.values import Run, Series
 from napari_connectome.layers import results
 from napari_connectome.layers.live import LiveMap
+from napari_connectome.layers.map_colors import MapColors
 from napari_connectome.layers.spatial import KEY, info, layer_kwargs
-from napari_connectome.layers.styles import set_threshold, style_map, style_outline
+from napari_connectome.layers.styles import style_map, style_outline
 
 Array = npt.NDArray[Any]
 
@@ -53,7 +54,6 @@ class CorrelationLayers:
         self.mapper = mapper
         self.seed: dict[str, Any] = {}
         self._mask_seen = False
-        self._shown_limit = 0.0
         statistic = mapper.params.statistic
         self.limit, start = scale_of(statistic, mapper.dof)
         self._threshold = start if threshold is None else threshold
@@ -63,11 +63,10 @@ class CorrelationLayers:
         self.layer = results.show(viewer, self._new_layer(), ROLE, OWNER)
         if self.layer is not old:
             style_map(self.layer, self.limit, self._threshold)
+        self._colors = MapColors(self.layer)
         self._dress(before)
         self._data = self.layer.data
         self.live = LiveMap(viewer, mapper, self.layer)
-        self.layer.events.contrast_limits.connect(self._on_limits)
-        self.layer.events.gamma.connect(self._on_gamma)
         viewer.dims.events.ndisplay.connect(self._on_ndisplay)
         self._on_ndisplay()
 
@@ -75,8 +74,7 @@ class CorrelationLayers:
         """Stop following the viewer; the layers stay with the user."""
         self.live.close()
         self.viewer.dims.events.ndisplay.disconnect(self._on_ndisplay)
-        self.layer.events.contrast_limits.disconnect(self._on_limits)
-        self.layer.events.gamma.disconnect(self._on_gamma)
+        self._colors.close()
 
     @property
     def alive(self) -> bool:
@@ -91,7 +89,7 @@ class CorrelationLayers:
     @threshold.setter
     def threshold(self, threshold: float) -> None:
         self._threshold = float(threshold)
-        self._colour(self._shown_limit)
+        self._colors.show(self._colors.limit, self._threshold)
 
     def move(self, name: str, mm: npt.ArrayLike, radius: float) -> str:
         """Map the sphere there; return "" or, when there is nothing to map, the sentence that says why."""
@@ -157,35 +155,12 @@ class CorrelationLayers:
         info(self.layer).update(statistic=statistic, limit=self.limit)
         if ours:
             self.layer.contrast_limits_range = (-self.limit, self.limit)
-        self._colour(self.limit if ours else high)
+        self._colors.show(self.limit if ours else high, self._threshold)
 
     def _new_layer(self) -> Image:
         data = np.zeros(self.mapper.grid.shape, dtype=np.float32)
         name = TITLES[self.mapper.params.statistic]
         return Image(data, name=name, contrast_limits=(-self.limit, self.limit), **layer_kwargs(self.mapper.grid))
-
-    def _colour(self, limit: float) -> None:
-        """Put the colours on their values, up to a limit on both sides."""
-        self._shown_limit = limit
-        set_threshold(self.layer, limit, self._threshold)
-        self._shown_limit = float(self.layer.contrast_limits[1])  # wider where the threshold did not fit in
-
-    def _on_limits(self) -> None:
-        """Keep the limits symmetric, whichever end is moved."""
-        ends = [abs(float(end)) for end in self.layer.contrast_limits]
-        moved = max(ends, key=self._away)
-        if self._away(moved) > 1e-9:
-            self._colour(moved)
-        elif ends[0] != ends[1]:
-            self._colour(self._shown_limit)
-
-    def _away(self, end: float) -> float:
-        return abs(end - self._shown_limit)
-
-    def _on_gamma(self) -> None:
-        """Undo a gamma: bent, the colours would no longer be those of the colorbar, and 0 no longer transparent."""
-        if self.layer.gamma != 1:
-            self.layer.gamma = 1
 
     def _on_ndisplay(self) -> None:
         """Hide the mask in 3-D, where an outline is a solid that hides the brain; show it again if it was seen before."""

@@ -38,6 +38,13 @@ class Diverging:
     positive: Sequence[str]
 
 
+@dataclass(frozen=True)
+class Ramp:
+    """One ramp of colours, from the weakest to the strongest value, for maps that have no negative ones."""
+
+    colors: Sequence[str]
+
+
 COLD_HOT = Diverging(
     negative=("#123f96", "#2b78e0", "#4cc3ea", "#d3fbff"),
     positive=("#9d1020", "#e23a1f", "#fb9421", "#fff08a"),
@@ -48,10 +55,14 @@ BLUE_RED = Diverging(
     positive=("#fcbba1", "#f7795a", "#dc322a", "#a00f18"),
 )
 """Pale to deep, for a white page."""
+HOT = Ramp((*COLD_HOT.positive, "#ffffff"))
+"""Red to yellow to white: p values and F."""
 
 
-def thresholded(limit: float, threshold: float, base: Diverging = COLD_HOT) -> Colormap:
+def thresholded(limit: float, threshold: float, base: Diverging | Ramp = COLD_HOT) -> Colormap:
     """Make a colormap for contrast limits (-limit, limit) that is transparent where a magnitude is below the threshold.
+
+    For a `Ramp` the limits are (0, limit).
 
     Zero is transparent at every threshold, also 0, so that what lies outside the mask is not seen.
 
@@ -61,7 +72,7 @@ def thresholded(limit: float, threshold: float, base: Diverging = COLD_HOT) -> C
         Value of the last colour.
     threshold : float
         Smallest magnitude shown, in the unit of the map; at most `limit`.
-    base : Diverging
+    base : Diverging or Ramp
         The colours.
     """
     if not 0 < limit < np.inf:
@@ -69,6 +80,11 @@ def thresholded(limit: float, threshold: float, base: Diverging = COLD_HOT) -> C
     hidden = float(np.clip(threshold / limit, FINEST, 1 - 1e-4))
     edges = np.linspace(hidden, 1, BINS + 1)
     middles = (edges[:-1] + edges[1:]) / 2
+    if isinstance(base, Ramp):
+        edges[0] -= 1e-6
+        edges[-1] = 1
+        colors = np.vstack([np.zeros((1, 4)), _ramp(base.colors, middles)])
+        return Colormap(colors, name=NAME, controls=np.r_[0, edges], interpolation="zero")
     colors = np.vstack([_ramp(base.negative, middles)[::-1], np.zeros((1, 4)), _ramp(base.positive, middles)])
     edges[0] -= 1e-6  # the threshold itself is shown, on both sides alike
     controls = np.r_[(1 - edges[::-1]) / 2, (1 + edges) / 2]
@@ -96,7 +112,7 @@ def symmetric_limit(data: npt.ArrayLike, quantile: float = 1.0) -> float:
     return float(f"{np.ceil(top / unit - 1e-6) * unit:.2g}")
 
 
-def set_threshold(layer: Image, limit: float, threshold: float, base: Diverging = COLD_HOT) -> None:
+def set_threshold(layer: Image, limit: float, threshold: float, base: Diverging | Ramp = COLD_HOT) -> None:
     """Give a map its limits and threshold; quick enough to follow a slider.
 
     Limits the threshold does not fit into are widened: what lies beyond them would be shown whatever its value.
@@ -104,14 +120,15 @@ def set_threshold(layer: Image, limit: float, threshold: float, base: Diverging 
     limit = limit if threshold <= limit else 1.001 * threshold
     colormap = thresholded(limit, threshold, base)
     AVAILABLE_COLORMAPS.pop(NAME, None)  # napari would keep, and list, one for each place the slider has been
-    if tuple(layer.contrast_limits) != (-limit, limit):
+    low = 0.0 if isinstance(base, Ramp) else -1.0
+    if tuple(layer.contrast_limits) != (low * limit, limit):
         widest = max(limit, *map(abs, layer.contrast_limits_range))
-        layer.contrast_limits_range = (-widest, widest)
-        layer.contrast_limits = (-limit, limit)
+        layer.contrast_limits_range = (low * widest, widest)
+        layer.contrast_limits = (low * limit, limit)
     layer.colormap = colormap
 
 
-def style_map(layer: Image, limit: float, threshold: float, base: Diverging = COLD_HOT) -> None:
+def style_map(layer: Image, limit: float, threshold: float, base: Diverging | Ramp = COLD_HOT) -> None:
     """Make an image layer look like a map: honest voxels, both signs in 3-D too, a colorbar."""
     set_threshold(layer, limit, threshold, base)
     layer.blending = "translucent"
