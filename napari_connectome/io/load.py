@@ -27,6 +27,7 @@ from napari_connectome.io.header import (
     stem,
 )
 from napari_connectome.io.names import Names, names_table, read_names
+from napari_connectome.io.origins import read_origins
 from napari_connectome.io.pixels import read_pixels
 
 Array = npt.NDArray[Any]
@@ -215,7 +216,7 @@ def load_regions(path: PathLike, *, names: Names | None = None) -> Regions:
         A names file (one name a line, or a table with the columns index and name, or a colour table), such a table, the
         names in the order of the label ids, or id → name. They must be those of this image: a list has as many names as
         there are regions, or as the largest id, and one for the background at most; a table names every region. Taken
-        from a table of the image's own name where there is one.
+        from a table of the image's own name where there is one, as their origins are from the .json that `save` wrote.
     """
     volume = load_volume(path)
     try:
@@ -223,7 +224,8 @@ def load_regions(path: PathLike, *, names: Names | None = None) -> Regions:
     except InputError as error:
         raise InputError(f"{Path(path).name}: {error}") from error
     known = read_names(path, names, bare.ids)
-    return bare if known is None else Regions(bare.labels, bare.grid, names_table(known, bare.ids))
+    table = bare.table if known is None else names_table(known, bare.ids)
+    return Regions(bare.labels, bare.grid, table, read_origins(path))
 
 
 def _whole_numbers(data: Array) -> Array:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -15,13 +13,16 @@ import pandas as pd
 
 from napari_connectome.core.errors import InputError, Progress, silent
 from napari_connectome.core.grid import Grid
-from napari_connectome.core.params import Params
+from napari_connectome.core.origins import Origins
+from napari_connectome.core.region_table import region_names
 from napari_connectome.core.values import Maps, Regions, Run, Volume
 from napari_connectome.io.atomic import replacing
+from napari_connectome.io.beside import check_ours, has_keys, json_bytes
 from napari_connectome.io.gz import gz_writer
 from napari_connectome.io.header import stem
 from napari_connectome.io.names import sidecar_says
 from napari_connectome.io.nifti import frame_of, header_bytes, header_for, storable
+from napari_connectome.io.origins import origins_file, origins_to_write
 
 Array = npt.NDArray[Any]
 PathLike = str | os.PathLike[str]
@@ -30,8 +31,8 @@ PathLike = str | os.PathLike[str]
 def save(value: Run | Volume | Maps | Regions, path: PathLike) -> None:
     """Write a value as NIfTI, with the orientation, affine, units and header of the file it came from.
 
-    The file appears whole or not at all. Regions get a table of their names beside the image (.tsv), maps a .json with
-    the parameters and inputs that made them.
+    The file appears whole or not at all. Regions get a table of their names beside the image (.tsv) and, where they were
+    made from a run, a .json that says so; maps a .json with the parameters and inputs that made them.
 
     Parameters
     ----------
@@ -46,7 +47,7 @@ def save(value: Run | Volume | Maps | Regions, path: PathLike) -> None:
     elif isinstance(value, Maps):
         _save_maps(value, path)
     elif isinstance(value, Regions):
-        write_labels(path, value.labels, value.grid, value.table)
+        write_labels(path, value.labels, value.grid, value.table, value.origins)
     else:
         raise InputError(f"a {type(value).__name__} cannot be saved as an image: give a Run, Volume, Maps or Regions.")
 
@@ -91,9 +92,14 @@ def write_image(
 
 
 def write_labels(
-    path: PathLike, labels: Array, grid: Grid, table: pd.DataFrame | None = None, progress: Progress = silent
+    path: PathLike,
+    labels: Array,
+    grid: Grid,
+    table: pd.DataFrame | None = None,
+    origins: Origins | None = None,
+    progress: Progress = silent,
 ) -> list[str]:
-    """Write labels as NIfTI, with a table of the names beside it; return the paths of both.
+    """Write labels as NIfTI, with a table of the names and a .json of the origins beside it; return the paths written.
 
     Parameters
     ----------
@@ -101,42 +107,37 @@ def write_labels(
     labels : (z, y, x) array of integers
     grid : Grid
     table : DataFrame, optional
-        Indexed by label id.
+        Indexed by label id, with a column name. Written with one row a region of the image, in BIDS's form: tabs, the
+        columns index and name first, n/a for what is missing.
+    origins : mapping of int to tuple of Origin, optional
+        By label id.
     progress : callable
     """
-    if table is None or table.empty:
+    beside: dict[Path, bytes] = {}
+    if table is not None and not table.empty:
+        names = Path(path).with_name(stem(path) + ".tsv")
+        check_ours(names, lambda text: "index" in text.lower().partition("\n")[0], "holds no region names")
+        table = _one_row_a_region(table, labels)
+        # Where there is nothing to add to the names, the table there may say more than they do.
+        if list(table.columns) != ["name"] or not sidecar_says(names, table["name"]):
+            text = table.to_csv(sep="\t", index_label="index", na_rep="n/a", lineterminator="\n")
+            beside[names] = text.encode("utf-8", "replace")
+    said = origins_to_write(path, origins or {})
+    if said is not None:
+        beside[origins_file(path)] = said
+    with ExitStack() as files:
+        for place, contents in beside.items():
+            files.enter_context(replacing(place)).write(contents)
         write_image(path, labels, grid, labels=True, progress=progress)
-        return [os.fspath(path)]
-    beside = Path(path).with_name(stem(path) + ".tsv")
-    _check_ours(beside, lambda text: "index" in text.lower().partition("\n")[0], "holds no region names")
-    if list(table.columns) == ["name"] and sidecar_says(beside, table["name"]):
-        write_image(path, labels, grid, labels=True, progress=progress)  # the table there may say more than the names
-        return [os.fspath(path)]
-    with replacing(beside) as stream:
-        table.to_csv(stream, sep="\t", index_label="index", na_rep="n/a")
-        write_image(path, labels, grid, labels=True, progress=progress)
-    return [os.fspath(path), os.fspath(beside)]
+    return [os.fspath(path), *map(os.fspath, beside)]
 
 
-def _check_ours(beside: Path, is_ours: Callable[[str], bool], otherwise: str) -> None:
-    """Never write over a file beside the image that is about something else."""
-    if not os.path.isfile(beside):
-        return
-    try:
-        ours = is_ours(beside.read_text(encoding="utf-8", errors="replace"))
-    except OSError:
-        ours, otherwise = False, "cannot be read"
-    if not ours:
-        raise InputError(f"{beside.name} is beside the image and {otherwise}: choose another name for the image.")
-
-
-def _is_provenance(text: str) -> bool:
-    """Whether a .json file is one that was written here."""
-    try:
-        about = json.loads(text)
-    except ValueError:
-        return False
-    return isinstance(about, dict) and {"names", "provenance"} <= set(about)
+def _one_row_a_region(table: pd.DataFrame, labels: Array) -> pd.DataFrame:
+    ids = np.unique(labels[labels != 0])
+    rows = table[~table.index.duplicated()].reindex(ids)
+    given = rows.pop("name") if "name" in rows else []
+    rows.insert(0, "name", region_names(ids, dict(zip(ids.tolist(), given, strict=False))))
+    return rows
 
 
 def _save_maps(maps: Maps, path: PathLike) -> None:
@@ -145,20 +146,10 @@ def _save_maps(maps: Maps, path: PathLike) -> None:
         return
     about = {"names": list(maps.names), "provenance": dict(maps.provenance)}
     beside = Path(path).with_name(stem(path) + ".json")
-    _check_ours(beside, _is_provenance, "does not say how maps were made")
+    check_ours(beside, lambda text: has_keys(text, "names", "provenance"), "does not say how maps were made")
     with replacing(beside) as stream:
-        stream.write(json.dumps(about, indent=2, default=_as_json, ensure_ascii=False).encode())
+        stream.write(json_bytes(about))
         write_image(path, maps.data, maps.grid, tr=0.0)
-
-
-def _as_json(value: Any) -> Any:
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    if isinstance(value, Params):
-        return value.to_dict()
-    if isinstance(value, Mapping):
-        return dict(value)
-    return str(value)
 
 
 def _colours(data: Array) -> Array:

@@ -17,6 +17,7 @@ from napari.utils import cancelable_progress
 from napari.utils.notifications import show_error, show_warning
 
 from napari_connectome.core.errors import Cancelled, InputError
+from napari_connectome.core.origins import origins_to_dict
 from napari_connectome.core.values import as_label_type
 from napari_connectome.layers.looks import diverging, limits, looks_like_labels
 from napari_connectome.layers.spatial import STRAIGHT, layer_kwargs
@@ -97,11 +98,10 @@ def _as_layers(opened: Opened) -> list[LayerData]:
     return [(opened.data, {"name": opened.name, "contrast_limits": low_high, "colormap": colormap, **known}, "image")]
 
 
-def _known(opened: Opened, role: str = "") -> dict[str, Any]:
+def _known(opened: Opened, role: str = "", **more: Any) -> dict[str, Any]:
     repetition = opened.repetition
-    more: dict[str, Any] = {}
     if opened.is_4d:
-        more = {"time": True, "tr": repetition.tr, "tr_question": repetition.question, "tr_guess": repetition.guess}
+        more |= {"time": True, "tr": repetition.tr, "tr_question": repetition.question, "tr_guess": repetition.guess}
     role = role or ("run" if opened.is_4d else "volume")
     return layer_kwargs(opened.grid, role=role, path=opened.path, provenance={}, **more)
 
@@ -111,11 +111,13 @@ def _labels(opened: Opened) -> LayerData | None:
     if opened.data.ndim != 3 or not looks_like_labels(opened.data, opened.labels or _is_called_labels(opened.name)):
         return None
     from napari_connectome.io.names import read_names
+    from napari_connectome.io.origins import read_origins
 
     data = as_label_type(np.asarray(opened.data))
     ids = np.unique(data[data != 0])
     role = "mask" if ids.size == 1 and ids[0] == 1 else "labels"
-    about: dict[str, Any] = {"name": opened.name, **_known(opened, role)}
+    origins = {i: found for i, found in read_origins(opened.path).items() if i in ids}
+    about: dict[str, Any] = {"name": opened.name, **_known(opened, role, origins=origins_to_dict(origins))}
     names = read_names(opened.path, None, ids)
     if names:
         index = [int(i) for i in ids]

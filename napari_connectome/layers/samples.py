@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from napari_connectome.core.origins import origins_to_dict
 from napari_connectome.core.values import Regions, Run, Volume
 from napari_connectome.layers.spatial import layer_kwargs
 
@@ -71,7 +72,7 @@ def mask_layer(volume: Volume, name: str) -> LayerData:
 
 def regions_layer(regions: Regions, name: str) -> LayerData:
     """Regions as labels whose names the status bar shows."""
-    kwargs = layer_kwargs(regions.grid, role="labels")
+    kwargs = layer_kwargs(regions.grid, role="labels", origins=origins_to_dict(regions.origins))
     features = regions.table.reset_index()
     return regions.labels, kwargs | {"name": name, "features": features}, "labels"
 

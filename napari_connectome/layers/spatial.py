@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from napari.layers import Image, Labels, Layer
 
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
+from napari_connectome.core.origins import origins_from_dict
 from napari_connectome.core.values import Regions, Run, Volume
 
 KEY = "connectome"
@@ -196,8 +198,23 @@ def volume_of(layer: Layer, among: Iterable[Grid] = ()) -> Volume:
     return Volume(np.asanyarray(layer.data), grid_of(layer, among), name=layer.name)
 
 
-def regions_of(layer: Labels) -> Regions:
-    """The regions a labels layer holds, named from its features where they have a name."""
-    volume = volume_of(layer)
-    names = layer.features.set_index("index") if {"index", "name"} <= set(layer.features.columns) else None
-    return Regions(volume.data, volume.grid) if names is None else Regions(volume.data, volume.grid, names)
+def regions_of(layer: Labels, among: Iterable[Grid] = ()) -> Regions:
+    """The regions a labels layer holds, named from its features, with the origins its metadata have; `among` as for `grid_of`.
+
+    Its ``metadata["connectome"]["origins"]`` are {label id: [origin in plain values, …]}, as `origins_to_dict` makes them.
+    """
+    volume = volume_of(layer, among)
+    names = named(layer.features)
+    origins = origins_from_dict(info(layer).get("origins"))
+    return Regions(volume.data, volume.grid, pd.DataFrame() if names is None else names, origins)
+
+
+def named(features: pd.DataFrame) -> pd.DataFrame | None:
+    """The features of a labels layer by label id, background left out; None where they do not name regions."""
+    if not {"index", "name"} <= set(features.columns):
+        return None
+    ids = pd.to_numeric(features["index"], errors="coerce")
+    regions = (ids > 0) & (ids % 1 == 0)
+    table = features.loc[regions].drop(columns="index")
+    table.index = pd.Index(ids[regions].astype(np.int64), name="index")
+    return table if len(table) else None

@@ -21,8 +21,9 @@ from napari.layers import Image
 
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
+from napari_connectome.core.origins import origins_from_dict
 from napari_connectome.io.atomic import require_folder, unwritable
-from napari_connectome.layers.spatial import KEY, grid_of, info, tr_of
+from napari_connectome.layers.spatial import KEY, grid_of, info, named, tr_of
 
 PLACE = ("name", "scale", "translate", "rotate", "shear", "affine", "units", "axis_labels", "metadata")
 
@@ -34,7 +35,7 @@ def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
 
 
 def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
-    """Write a labels layer as NIfTI, its names as a table beside it; return the paths written."""
+    """Write a labels layer as NIfTI, names and origins of its regions beside it; return the paths written."""
     with _one_sentence():
         return _write_labels(path, data, meta, _grids_in_view())
 
@@ -89,7 +90,9 @@ def _write_labels(path: str, data: Any, meta: dict[str, Any], among: Sequence[Gr
     if data.ndim == 4:
         save.write_image(path, data, grid, tr=tr, labels=True)
         return [path]
-    return save.write_labels(path, data, grid, _names(meta))
+    features, known = meta.get("features"), (meta.get("metadata") or {}).get(KEY)
+    origins = origins_from_dict(known.get("origins")) if isinstance(known, dict) else {}
+    return save.write_labels(path, data, grid, None if features is None else named(pd.DataFrame(features)), origins)
 
 
 def _grids_in_view() -> list[Grid]:
@@ -130,14 +133,6 @@ def _tr_shown(layer: Image) -> float | None:
     """Its TR in seconds; of another maker's layer in pixels the scale, if somebody has set one."""
     tr = tr_of(layer)
     return float(layer.scale[0]) if tr is None and not info(layer) and layer.scale[0] != 1 else tr
-
-
-def _names(meta: dict[str, Any]) -> pd.DataFrame | None:
-    features = meta.get("features")
-    table = pd.DataFrame(features) if features is not None else pd.DataFrame()
-    if not {"index", "name"} <= set(table.columns) or table.empty:
-        return None
-    return table.set_index("index")
 
 
 @contextmanager

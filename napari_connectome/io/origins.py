@@ -1,0 +1,49 @@
+"""The origins of regions in a .json file beside their image."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from napari_connectome.core.origins import Origin, Origins, origins_from_dict, origins_to_dict
+from napari_connectome.io.beside import check_ours, has_keys, json_bytes
+from napari_connectome.io.header import stem
+
+
+def origins_file(image: str | os.PathLike[str]) -> Path:
+    """Where the origins of the regions of an image are kept."""
+    return Path(image).with_name(stem(image) + ".json")
+
+
+def read_origins(image: str | os.PathLike[str]) -> dict[int, tuple[Origin, ...]]:
+    """The origins of the regions of an image, by label id; empty where there is no file of ours beside it."""
+    try:
+        text = origins_file(image).read_text(encoding="utf-8", errors="replace")
+    except (OSError, ValueError):  # ValueError: a path with a zero in it
+        return {}
+    return origins_from_dict(json.loads(text)["origins"]) if has_keys(text, "origins") else {}
+
+
+def origins_to_write(image: str | os.PathLike[str], origins: Origins) -> bytes | None:
+    """What the file beside an image has to say; None where no file is needed.
+
+    Where there are no origins, a file of ours that is there is emptied, since it speaks of other regions; one of somebody
+    else's is left alone. Where there are some, somebody else's file is one sentence.
+    """
+    beside = origins_file(image)
+    if not origins and not _is_ours_there(beside):
+        return None
+    check_ours(beside, _is_ours, "does not say where regions come from")
+    return json_bytes({"origins": origins_to_dict(origins)})
+
+
+def _is_ours(text: str) -> bool:
+    return has_keys(text, "origins")
+
+
+def _is_ours_there(beside: Path) -> bool:
+    try:
+        return _is_ours(beside.read_text(encoding="utf-8", errors="replace"))
+    except (OSError, ValueError):
+        return False
