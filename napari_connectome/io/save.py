@@ -135,8 +135,8 @@ def write_labels(
 def _one_row_a_region(table: pd.DataFrame, labels: Array) -> pd.DataFrame:
     ids = np.unique(labels[labels != 0])
     rows = table[~table.index.duplicated()].reindex(ids)
-    given = rows.pop("name") if "name" in rows else []
-    rows.insert(0, "name", region_names(ids, dict(zip(ids.tolist(), given, strict=False))))
+    names = dict(zip(ids.tolist(), rows.pop("name"), strict=True)) if "name" in rows else {}
+    rows.insert(0, "name", region_names(ids, names))
     return rows
 
 
