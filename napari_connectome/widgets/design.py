@@ -149,7 +149,7 @@ class DesignPanel(QWidget):
         try:
             if self._layer is None:
                 raise InputError("there is no run the table could belong to: open the run first.")
-            source = _read_source(Path(path), self.timing.value)
+            source = _read_source(Path(path), self._layer, self.timing.value)
             self._design(self._layer, source, source.timing)
         except (InputError, OSError) as error:
             still = f" The design is still that of {self._source.name}." if self._source is not None else ""
@@ -208,7 +208,7 @@ class DesignPanel(QWidget):
 
     def _show(self) -> None:
         source, own = self._source, self._own
-        self.name.setText(_sentence(source.name) if source is not None else "No design: choose a table of labels or events.")
+        self.name.setText(_headline(source))
         self.name.setToolTip("" if source is None or source.path is None else str(source.path))
         self.choose_button.setEnabled(self._layer is not None)
         self.own_button.setVisible(source is not None and own is not None and not source.same_table(own))
@@ -234,14 +234,19 @@ def _own_of(layer: Layer | None) -> tuple[Source | None, str]:
         return Source(given, "the labels that came with the run"), ""
     try:
         path = find_events(known["path"]) if known.get("path") else None
-        return (None if path is None else _read_source(path, Timing())), ""
+        return (None if path is None or layer is None else _read_source(path, layer, Timing())), ""
     except (InputError, OSError) as error:
         return None, str(error)
 
 
-def _read_source(path: Path, timing: Timing) -> Source:
-    source = Source(read_design_table(path), "", path, timing)
-    return replace(source, name=f"the {'events' if source.is_events else 'labels'} of {path.name}")
+def _read_source(path: Path, layer: Layer, timing: Timing) -> Source:
+    return Source(read_design_table(path, int(layer.data.shape[0])), path.name, path, timing)
+
+
+def _headline(source: Source | None) -> str:
+    if source is None:
+        return "No design: choose a table of labels or events."
+    return source.name if source.path is not None else _sentence(source.name)
 
 
 def _account(design: Design) -> str:
@@ -253,4 +258,6 @@ def _account(design: Design) -> str:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
+    """With a capital, but for the name of a file, and a full stop."""
+    start = text if "." in text.split(" ", 1)[0] else f"{text[:1].upper()}{text[1:]}"
+    return f"{start.rstrip('.')}." if text else ""
