@@ -79,16 +79,22 @@ def smooth_array(data: Array, fwhm: float, voxel_size: Sequence[float]) -> Array
     (…, z, y, x) array
         float64 for float64 and 64-bit integers, float32 for everything else.
     """
-    kind = _float_like(data.dtype)
+    kind = float_like(data.dtype)
     image = np.array(data, dtype=kind)
     np.nan_to_num(image, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
     if require_fwhm(fwhm) == 0:
         return image
-    sizes = zip(image.shape[-3:], reversed(tuple(voxel_size)), strict=True)
-    return apply_axes(image, [axis_matrix(n, fwhm, spacing).astype(kind) for n, spacing in sizes])
+    return apply_axes(image, axis_matrices(image.shape[-3:], fwhm, voxel_size, kind))
 
 
-def _float_like(kind: np.dtype[Any]) -> type[np.floating[Any]]:
+def axis_matrices(shape: Sequence[int], fwhm: float, voxel_size: Sequence[float], kind: npt.DTypeLike) -> list[Array]:
+    """The `axis_matrix` of each axis, for `apply_axes`: `shape` as (z, y, x), `voxel_size` as x, y, z in mm."""
+    sizes = zip(shape, reversed(tuple(voxel_size)), strict=True)
+    return [axis_matrix(n, fwhm, spacing).astype(kind) for n, spacing in sizes]
+
+
+def float_like(kind: np.dtype[Any]) -> type[np.floating[Any]]:
+    """The type an image of this type is smoothed in: float64 for float64 and 64-bit integers, float32 for everything else."""
     return np.float64 if kind.kind in "iuf" and kind.itemsize == 8 else np.float32
 
 
@@ -104,7 +110,7 @@ def smooth(image: Image, fwhm: float, progress: Progress = silent) -> Image:
     size = image.grid.voxel_size
     if image.data.ndim == 3:
         return type(image)(**{**vars(image), "data": smooth_array(image.data, fwhm, size)})
-    smoothed = np.empty(image.data.shape, dtype=_float_like(image.data.dtype))
+    smoothed = np.empty(image.data.shape, dtype=float_like(image.data.dtype))
     for i, volume in enumerate(image.data):
         smoothed[i] = smooth_array(volume, fwhm, size)
         progress((i + 1) / len(image.data), "smoothing")

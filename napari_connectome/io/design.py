@@ -118,10 +118,10 @@ def _by_place(columns: list[list[str]], name: str, header: Sequence[str]) -> dic
     if len(columns) == 2:
         labels, chunks = (1, 0) if numbers == [True, False] else (0, 1)
         return {"labels": known[labels], "chunks": known[chunks]}
-    shown = f", of which none is called labels or onset: {', '.join(header[:6])}{', …' if len(header) > 6 else ''}"
+    shown = f" ({', '.join(header[:6])}{', …' if len(header) > 6 else ''}), none of them called labels or onset"
     raise InputError(
         f"{name} has {len(columns)} columns{shown if header else ' and no header'}: "
-        "call those needed labels (and chunks), or onset, duration and trial_type."
+        "call those that matter labels (and chunks), or onset, duration and trial_type."
     )
 
 
