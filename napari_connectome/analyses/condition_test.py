@@ -144,7 +144,7 @@ def condition_test(
     contrast = f"F: {', '.join(volumes)}" if params.test == "f" else f"{params.a} > {params.b}"
     origin = Origin(run=run.name, fingerprint=fingerprint(run), contrast=contrast)
     with np.errstate(divide="ignore"):
-        log_p = np.minimum(-np.log10(p), params.clip)
+        log_p = np.minimum(0.0 - np.log10(p), params.clip)
     kind = float_like(run.data.dtype)
     return TestResult(
         t=Volume(statistic.astype(kind), run.grid, name="F" if params.test == "f" else "t"),
