@@ -140,7 +140,7 @@ def design_of_labels(
     labels, chunks = _labels_and_chunks(table, name)
     if len(labels) != n_volumes:
         raise InputError(
-            f"there are {_some(len(labels), 'row')} in {name} and {_some(n_volumes, 'volume')} in the run: "
+            f"there {'is 1 row' if len(labels) == 1 else f'are {len(labels)} rows'} in {name} and {_some(n_volumes, 'volume')} in the run: "
             "give the labels of this run, one row a volume."
         )
     if not labels.astype(bool).any():
@@ -186,7 +186,7 @@ def design_of_events(
         raise InputError(f"no event of {name} has a trial_type: give each event the name of its condition.")
     if not (named & (first < stop)).any():
         raise InputError(
-            f"none of {_some(len(onsets), 'event')} of {name} falls on a volume of the run, which lasts {n_volumes * tr:g} s: "
+            f"no event of {name} falls on a volume of the run, which lasts {n_volumes * tr:g} s: "
             "check that onsets are in seconds, the TR and the delay."
         )
     labels, shared = _laid(first, stop, types, starts, n_volumes)
@@ -278,7 +278,7 @@ def _seconds(values: Any, what: str, name: str) -> Array:
     wrong = ~np.isfinite(numbers)
     if wrong.any():
         row = int(np.argmax(wrong))
-        given = _text(values)[row]
+        given = str(_text(values)[row])
         raise InputError(
             f"the {what} of event {row + 1} of {name} is {repr(given) if given else 'missing'} "
             "and must be a number of seconds: correct the table."
