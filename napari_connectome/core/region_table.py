@@ -46,8 +46,7 @@ def region_table(
     if labels.shape != grid.shape or (values is not None and values.shape != grid.shape):
         raise InputError(f"labels and values must have the shape {grid.shape} (z, y, x) of their grid.")
     where = np.flatnonzero(labels)
-    found = labels.ravel()[where]
-    ids, ranks = _ranked(found.astype(np.uint8) if found.dtype == bool else found)
+    ids, ranks = _ranked(labels.ravel()[where])
     counts = np.bincount(ranks, minlength=len(ids))
     ijk = np.unravel_index(where, grid.shape)[::-1]
     centres = np.column_stack([np.bincount(ranks, weights=axis, minlength=len(ids)) / counts for axis in ijk])
@@ -62,6 +61,15 @@ def region_table(
     if values is not None:
         columns |= _values(values.ravel()[where], where, ranks, counts, grid)
     return pd.DataFrame(columns, index=pd.Index(ids, name="index", dtype=np.int64))
+
+
+def region_voxels(labels: Array) -> dict[int, Array]:
+    """The voxels of each region of a label image (z, y, x): flat indices in C order, ascending, by label id."""
+    where = np.flatnonzero(labels)
+    ids, ranks = _ranked(labels.ravel()[where])
+    ends = np.cumsum(np.bincount(ranks, minlength=len(ids)))
+    voxels = np.split(where[np.argsort(ranks, kind="stable")], ends[:-1])
+    return dict(zip(ids.tolist(), voxels, strict=False))
 
 
 def region_names(ids: Array, names: Mapping[int, str]) -> list[str]:
@@ -80,6 +88,7 @@ def _is_missing(name: Any) -> bool:
 
 def _ranked(found: Array) -> tuple[Array, Array]:
     """The ids among labels, ascending, and which of them each label is."""
+    found = found.astype(np.uint8) if found.dtype == bool else found
     if not found.size or int(found.max()) > _SMALL or int(found.min()) < 0:
         # An atlas may have few regions with very large ids.
         ids, ranks = np.unique(found, return_inverse=True)

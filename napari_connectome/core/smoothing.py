@@ -94,6 +94,7 @@ def axis_matrices(shape: Sequence[int], fwhm: float, voxel_size: Sequence[float]
 
 
 def float_like(kind: np.dtype[Any]) -> type[np.floating[Any]]:
+    """What data of a type are smoothed in: float64 for float64 and 64-bit integers, float32 for everything else."""
     """The type an image of this type is smoothed in: float64 for float64 and 64-bit integers, float32 for everything else."""
     return np.float64 if kind.kind in "iuf" and kind.itemsize == 8 else np.float32
 

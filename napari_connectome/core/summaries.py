@@ -1,0 +1,234 @@
+"""One series for several voxels: their mean, their median, or what they have most in common.
+
+Sets of voxels (r of them) are flat indices (C order of z, y, x); they may overlap, and an empty one gets NaN. Everything is
+accumulated in float64, whatever the type of the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_connectome.core import memory
+from napari_connectome.core.errors import Progress, part, silent
+from napari_connectome.core.grid import Grid
+from napari_connectome.core.smoothing import apply_axes
+from napari_connectome.core.voxel_reader import SmoothReader, VoxelReader, box_of, smoothing_box
+
+Array = npt.NDArray[Any]
+Sets = Sequence[Array]
+
+AT_ONCE = 2**22
+"""Values looked at together: some tens of MB, whatever the run's size."""
+GATHERED = 2**28
+"""Bytes of voxel series that are held together for first eigenvariates."""
+SMOOTH_VOLUME = 12
+"""Smoothing one voxel of a volume costs as much as this many voxels' share in sums with smoothed weights (measured)."""
+
+
+def means(data: Array, grid: Grid, sets: Sets, volumes: Array, fwhm: float = 0.0, progress: Progress = silent) -> Array:
+    """Mean of each set in each of some volumes.
+
+    Parameters
+    ----------
+    data : (t, z, y, x) array
+    grid : Grid
+    sets : r int arrays
+    volumes : (n,) int array
+        Which volumes.
+    fwhm : float
+        mm; 0 is off. Smoothing the data and averaging is averaging with smoothed weights, since the smoothing is symmetric:
+        whichever is cheaper is done.
+    progress : Progress
+
+    Returns
+    -------
+    (n × r) float64 array
+    """
+    from scipy.sparse import csr_matrix
+
+    counts = np.array([len(voxels) for voxels in sets])
+    weights = None if fwhm == 0 else _smoothed_weights(grid, sets, fwhm, progress)
+    given = [voxels for voxels, _ in weights] if weights else sets
+    where, columns = _union(given, grid)
+    start = np.cumsum([0, *(len(voxels) for voxels in given)])
+    values = np.concatenate([w for _, w in weights]) if weights else np.ones(len(columns))
+    matrix = csr_matrix((values, columns, start), shape=(len(sets), len(where)))
+    read = _reader(data, grid, where, 0.0 if weights else fwhm)
+    out = np.empty((len(volumes), len(sets)))
+    for row, t in enumerate(volumes):
+        found = read(t).astype(np.float64)
+        if fwhm and not np.isfinite(found).all():
+            np.nan_to_num(found, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        out[row] = matrix @ found
+        progress((row + 1) / len(volumes), "averaging over regions")
+    return np.asarray(np.divide(out, counts, out=np.full_like(out, np.nan), where=counts > 0))
+
+
+def medians(data: Array, grid: Grid, sets: Sets, volumes: Array, fwhm: float = 0.0, progress: Progress = silent) -> Array:
+    """Median of each set in each of some volumes, (n × r) float64; see `means`.
+
+    Of an even number of voxels it is the mean of the middle two.
+    """
+    read = _reader(data, grid, np.concatenate([*sets, np.empty(0, dtype=np.int64)]).astype(np.int64), fwhm)
+    out = np.full((len(volumes), len(sets)), np.nan)
+    start = np.cumsum([0, *map(len, sets)])
+    step = max(1, AT_ONCE // max(1, start[-1]))
+    for row in range(0, len(volumes), step):
+        block = np.stack([read(t) for t in volumes[row : row + step]])
+        for i, (low, high) in enumerate(pairwise(start)):
+            n = high - low
+            if n:
+                middle = [(n - 1) // 2, n // 2]
+                ordered = np.partition(block[:, low:high], middle, axis=1)
+                out[row : row + step, i] = ordered[:, middle].astype(np.float64).mean(axis=1)
+        progress(min(1.0, (row + step) / len(volumes)), "medians over regions")
+    return out
+
+
+def eigenvariates(
+    data: Array,
+    grid: Grid,
+    sets: Sets,
+    volumes: Array,
+    fwhm: float = 0.0,
+    matrix: Array | None = None,
+    progress: Progress = silent,
+) -> Array:
+    """First eigenvariate of each set, as SPM extracts it from a region.
+
+    The cleaned series of the voxels, each with its mean taken off, are decomposed by singular values; the first left singular
+    vector times its singular value over the square root of the number of voxels is the result. Its sign is that of its
+    product with the mean series.
+
+    Parameters
+    ----------
+    data, grid, sets, volumes, fwhm, progress
+        See `means`.
+    matrix : (t' × n) array, optional
+        Cleans series of these volumes.
+
+    Returns
+    -------
+    (t' × r) float64 array
+        0 where the voxels do not change.
+    """
+    rows = len(volumes) if matrix is None else len(matrix)
+    out = np.full((rows, len(sets)), np.nan)
+    done, total = 0, max(1, sum(map(len, sets)))
+    for group in _groups(sets, len(volumes) * data.dtype.itemsize):
+        size = sum(len(sets[i]) for i in group)
+        memory.require(size * len(volumes) * data.dtype.itemsize, "the first eigenvariate of regions")
+        read = _reader(data, grid, np.concatenate([sets[i] for i in group]), fwhm)
+        block = np.empty((len(volumes), size), dtype=read(volumes[0]).dtype)
+        share = size / total
+        for row, t in enumerate(volumes):
+            block[row] = read(t)
+            progress(done / total + 0.5 * share * (row + 1) / len(volumes), "reading voxels")
+        low = 0
+        for i in group:
+            high = low + len(sets[i])
+            before, after = (done / total + share * (0.5 + 0.5 * end / size) for end in (low, high))
+            out[:, i] = _eigenvariate(block[:, low:high], matrix, part(progress, before, after))
+            low = high
+        done += size
+    return out
+
+
+def _eigenvariate(series: Array, matrix: Array | None, progress: Progress) -> Array:
+    from scipy.linalg import eigh
+
+    n, few = series.shape[1], max(1, AT_ONCE // len(series))
+    rows = len(series) if matrix is None else len(matrix)
+    wide = n > rows
+    gram, mean, level = np.zeros((rows, rows)) if wide else np.empty(0), np.zeros(rows), 0.0
+    for start in range(0, n, few) if wide else (0,):
+        progress(start / n, "first eigenvariates")
+        some = series[:, start : start + few] if wide else series
+        columns, levels = _cleaned(some.astype(np.float64), matrix)
+        mean += columns.sum(axis=1)
+        level = max(level, float(levels.max()))
+        gram = gram + columns @ columns.T if wide else columns.T @ columns
+    last = len(gram) - 1
+    (value,), vectors = eigh(gram, subset_by_index=(last, last), overwrite_a=True)
+    size = float(np.sqrt(max(value, 0.0)))
+    if size <= 1e-12 * level * np.sqrt(n * rows):  # only rounding is left of constant voxels
+        return np.zeros(rows)
+    first = vectors[:, 0] if wide else columns @ vectors[:, 0] / size
+    return np.asarray(np.where(first @ mean < 0, -1.0, 1.0) * first * size / np.sqrt(n))
+
+
+def _cleaned(columns: Array, matrix: Array | None) -> tuple[Array, Array]:
+    """Columns cleaned, with their means taken off, and the magnitudes (n,) of what they were."""
+    level = columns.mean(axis=0)
+    columns -= level
+    if matrix is not None:
+        tilt = matrix.sum(axis=1)
+        columns = matrix @ columns + np.outer(tilt - tilt.mean(), level)
+        columns -= columns.mean(axis=0)
+    return columns, np.abs(level)
+
+
+def _reader(data: Array, grid: Grid, voxels: Array, fwhm: float) -> VoxelReader | SmoothReader:
+    return SmoothReader(data, voxels, grid, fwhm) if fwhm > 0 and len(voxels) else VoxelReader(data, voxels)
+
+
+def _groups(sets: Sets, bytes_a_voxel: int) -> Iterator[list[int]]:
+    """Sets that are not empty, in order, in groups whose series together take no more than `GATHERED` bytes, or one alone."""
+    group: list[int] = []
+    size = 0
+    for i, voxels in enumerate(sets):
+        if not len(voxels):
+            continue
+        if group and (size + len(voxels)) * bytes_a_voxel > GATHERED:
+            yield group
+            group, size = [], 0
+        group.append(i)
+        size += len(voxels)
+    if group:
+        yield group
+
+
+def _union(sets: Sets, grid: Grid) -> tuple[Array, Array]:
+    """The voxels of all sets, ascending, and at which place of these each voxel of each set is."""
+    together = np.concatenate([*sets, np.empty(0, dtype=np.int64)]).astype(np.int64)
+    there = np.zeros(int(np.prod(grid.shape)), dtype=bool)
+    there[together] = True
+    where = np.flatnonzero(there)
+    place = np.empty(there.size, dtype=np.int32)
+    place[where] = np.arange(len(where), dtype=np.int32)
+    return where, place[together]
+
+
+def _smoothed_weights(grid: Grid, sets: Sets, fwhm: float, progress: Progress) -> list[tuple[Array, Array]] | None:
+    """Voxels and weights of each smoothed set; None where smoothing the data costs less."""
+    known = [voxels for voxels in sets if len(voxels)]
+    boxes = [box_of(np.unravel_index(voxels, grid.shape)) for voxels in sets if len(voxels)]
+    whole = box_of(np.unravel_index(np.concatenate(known), grid.shape)) if known else (slice(0, 1),) * 3
+    size = [_size(smoothing_box(grid, box, fwhm)[0]) for box in boxes]
+    if sum(size) > SMOOTH_VOLUME * _size(smoothing_box(grid, whole, fwhm)[0]):
+        return None
+    found: list[tuple[Array, Array]] = []
+    for i, voxels in enumerate(sets):
+        if not len(voxels):
+            found.append((voxels, np.empty(0)))
+            continue
+        zyx = np.unravel_index(voxels, grid.shape)
+        box = box_of(zyx)
+        take, matrices = smoothing_box(grid, box, fwhm)
+        inside = np.zeros([side.stop - side.start for side in box])
+        np.add.at(inside, tuple(axis - side.start for axis, side in zip(zyx, box, strict=True)), 1.0)
+        weights = apply_axes(inside, [matrix.T for matrix in matrices])
+        there = np.nonzero(weights)
+        flat = np.ravel_multi_index([axis + side.start for axis, side in zip(there, take, strict=True)], grid.shape)
+        found.append((flat, weights[there]))
+        progress(0.0, f"smoothing the weights of region {i + 1} of {len(sets)}")
+    return found
+
+
+def _size(box: tuple[slice, ...]) -> int:
+    return int(np.prod([side.stop - side.start for side in box]))

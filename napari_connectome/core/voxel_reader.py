@@ -1,0 +1,110 @@
+"""The values of some voxels, volume by volume: the run is looked into where it lies and never copied as a whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_connectome.core.errors import Progress, silent
+from napari_connectome.core.grid import Grid
+from napari_connectome.core.smoothing import apply_axes, axis_matrix, float_like, kernel_radius
+
+Array = npt.NDArray[Any]
+Box = tuple[slice, slice, slice]
+
+
+class VoxelReader:
+    """Reads the same voxels out of each volume of a run.
+
+    Parameters
+    ----------
+    data : (t, z, y, x) array
+        Any real type.
+    voxels : (n,) int array
+        Flat indices (C order of z, y, x), in any order, each as often as wanted.
+    """
+
+    def __init__(self, data: Array, voxels: Array) -> None:
+        shape, strides = data.shape[1:], data.strides[1:]
+        # A file read from left-handed storage is a view with its axis turned: read in the order of the memory, no volume is
+        # copied only to be looked into.
+        order = sorted(range(3), key=lambda axis: -abs(strides[axis]))
+        turned = [strides[axis] < 0 for axis in order]
+        ijk = np.unravel_index(voxels, shape)
+        places = [shape[a] - 1 - ijk[a] if turn else ijk[a] for a, turn in zip(order, turned, strict=True)]
+        self._index = np.ravel_multi_index(places, [shape[axis] for axis in order])
+        self._order = order
+        self._turn = tuple(slice(None, None, -1) if turn else slice(None) for turn in turned)
+        self._data = data
+
+    def __call__(self, t: int) -> Array:
+        """The values (n,) in volume t, in the data's own type."""
+        return np.asarray(self.whole(t).take(self._index))
+
+    def whole(self, t: int) -> Array:
+        """All values of volume t, in the order of the memory."""
+        return np.asarray(self._data[t].transpose(self._order)[self._turn].reshape(-1))
+
+
+class SmoothReader:
+    """Reads voxels out of smoothed volumes; only the box around them is smoothed.
+
+    Parameters
+    ----------
+    data, voxels
+        As for `VoxelReader`; NaN and infinities count as 0 for their neighbours.
+    grid : Grid
+    fwhm : float
+        mm, more than 0.
+    """
+
+    def __init__(self, data: Array, voxels: Array, grid: Grid, fwhm: float) -> None:
+        zyx = np.unravel_index(voxels, grid.shape)
+        give = box_of(zyx)
+        self._take, matrices = smoothing_box(grid, give, fwhm)
+        self._kind = float_like(data.dtype)
+        self._matrices = [matrix.astype(self._kind) for matrix in matrices]
+        size = [side.stop - side.start for side in give]
+        self._index = np.ravel_multi_index([axis - side.start for axis, side in zip(zyx, give, strict=True)], size)
+        self._data = data
+
+    def __call__(self, t: int) -> Array:
+        """The smoothed values (n,) in volume t: float64 for data of 64 bits, float32 for all others."""
+        box = self._data[t][self._take].astype(self._kind)
+        if not np.isfinite(box).all():
+            np.nan_to_num(box, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        return np.asarray(apply_axes(box, self._matrices).reshape(-1).take(self._index))
+
+
+def box_of(zyx: tuple[Array, ...]) -> Box:
+    """The smallest box that holds voxels, at least one, given by their indices along z, y and x."""
+    z, y, x = (slice(int(axis.min()), int(axis.max()) + 1) for axis in zyx)
+    return z, y, x
+
+
+def smoothing_box(grid: Grid, give: Box, fwhm: float) -> tuple[Box, list[Array]]:
+    """What is needed to smooth only a box: the larger box its values come from, and one (m × n) float64 matrix an axis."""
+    take, matrices = [], []
+    for n, spacing, side in zip(grid.shape, reversed(grid.voxel_size), give, strict=True):
+        reach = kernel_radius(fwhm, spacing)
+        take.append(slice(max(0, side.start - reach), min(n, side.stop + reach)))
+        matrices.append(axis_matrix(n, fwhm, spacing)[side, take[-1]])
+    z, y, x = take
+    return (z, y, x), matrices
+
+
+def finite_voxels(data: Array, volumes: Array, voxels: Array, progress: Progress = silent) -> Array:
+    """Which voxels (n,) are finite in all of some volumes, bool."""
+    good = np.ones(len(voxels), dtype=bool)
+    if data.dtype.kind != "f" or not len(voxels):
+        return good
+    read = VoxelReader(data, voxels)
+    for row, t in enumerate(volumes):
+        with np.errstate(over="ignore", invalid="ignore"):
+            suspect = not np.isfinite(read.whole(t).sum())  # quicker than looking at the voxels, and nearly always enough
+        if suspect:
+            good &= np.isfinite(read(t))
+        progress((row + 1) / len(volumes), "looking for missing values")
+    return good
