@@ -140,13 +140,13 @@ def design_of_labels(
     labels, chunks = _labels_and_chunks(table, name)
     if len(labels) != n_volumes:
         raise InputError(
-            f"there {'is 1 row' if len(labels) == 1 else f'are {len(labels)} rows'} in {name} and {_some(n_volumes, 'volume')} in the run: "
-            "give the labels of this run, one row a volume."
+            f"there {'is' if len(labels) == 1 else 'are'} {_some(len(labels), 'row')} in {name} "
+            f"and {_some(n_volumes, 'volume')} in the run: give the labels of this run, one row a volume."
         )
-    if not labels.astype(bool).any():
+    if not (labels != "").any():
         raise InputError(f"there is no label in {name}: give one row a volume, with the name of its condition.")
     moved, notices = _moved(labels, chunks, tr, timing.delay)
-    if not moved.astype(bool).any():
+    if not (moved != "").any():
         raise InputError(f"a delay of {timing.delay:g} s moves all of {name} out of the run: give a smaller one.")
     return Design(moved, chunks, name, tuple(notices), timing)
 
@@ -181,7 +181,7 @@ def design_of_events(
     ends = starts + np.where(durations == 0, timing.width or tr, durations)
     first = np.clip(np.ceil((starts - ROUNDING) / tr), 0, n_volumes).astype(np.int64)
     stop = np.clip(np.ceil((ends - ROUNDING) / tr), 0, n_volumes).astype(np.int64)
-    named = types.astype(bool)
+    named = types != ""
     if not named.any():
         raise InputError(f"no event of {name} has a trial_type: give each event the name of its condition.")
     if not (named & (first < stop)).any():

@@ -38,6 +38,7 @@ def test_a_design_says_what_is_in_it():
         (pd.Categorical(["a", "b", "a"]), ["a", "b", "a"]),
         (np.array(["01", "1", "1.0"]), ["01", "1", "1.0"]),
         ([True, False, True], ["True", "False", "True"]),
+        ([0, 0, 0], ["0", "0", "0"]),
     ],
 )
 def test_labels_are_text(given, text):
