@@ -1,0 +1,99 @@
+"""What regions do in each condition: a mean a condition, and a t-test of two of them, as a table to export."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from napari_connectome.core.design import Design
+from napari_connectome.core.errors import InputError
+from napari_connectome.core.values import Series
+
+Array = npt.NDArray[Any]
+
+TESTS = ("equal_variance", "welch")
+TESTED = ("contrast", "t", "dof", "p", "warning")
+
+
+def condition_table(
+    series: Series, design: Design, a: str, b: str, *, test: str = "equal_variance", warning: str | Sequence[str] = ""
+) -> pd.DataFrame:
+    """Summarise the series of regions by condition.
+
+    Parameters
+    ----------
+    series : Series
+        (t' × r), of all volumes of the design or, with `times`, of some.
+    design : Design
+    a, b : str
+        The conditions compared; t is positive where a is larger.
+    test : str
+        "equal_variance" (Student) or "welch". Two-sided; volumes are treated as independent, see `condition_test`.
+    warning : str or sequence of str
+        What must be said about testing in these regions, for all or one a region; see `origins.region_warnings`.
+
+    Returns
+    -------
+    DataFrame
+        One row a region, indexed by its name: the mean in each condition, in a column called like the condition; n_… , the
+        number of volumes of each; contrast ("face > house"), t, dof, p; warning. NaN where there is nothing to compare.
+    """
+    if test not in TESTS:
+        raise InputError(f"the test is {test!r} and must be one of {', '.join(TESTS)}.")
+    if a == b:
+        raise InputError(f"conditions A and B are both {a!r}: choose two different ones of {', '.join(design.conditions)}.")
+    warnings = [warning] * len(series.names) if isinstance(warning, str) else list(warning)
+    if len(warnings) != len(series.names):
+        raise InputError(f"{len(warnings)} warnings were given for {len(series.names)} regions: give one a region.")
+    rows = {condition: rows_of(series, design, condition) for condition in dict.fromkeys([*design.conditions, a, b])}
+    groups = {condition: series.data[found].astype(np.float64) for condition, found in rows.items()}
+    t, dof, p = _t_test(groups[a], groups[b], test)
+    columns: dict[str, Any] = {_title(c): _mean(values) for c, values in groups.items()}
+    columns |= {f"n_{c}": len(values) for c, values in groups.items()}
+    columns |= {"contrast": f"{a} > {b}", "t": t, "dof": dof, "p": p, "warning": warnings}
+    return pd.DataFrame(columns, index=pd.Index(series.names, name="region"))
+
+
+def rows_of(series: Series, design: Design, condition: str) -> Array:
+    """Which rows of series belong to a condition; one sentence where series and design are not of one run."""
+    volumes = np.arange(len(series.data))
+    if series.times is not None:
+        volumes = np.rint(np.asarray(series.times) / series.tr).astype(np.int64)
+    if (series.times is None and len(volumes) != design.n_volumes) or volumes.max(initial=-1) >= design.n_volumes:
+        raise InputError(
+            f"the series have {len(volumes)} volumes and {design.name} {design.n_volumes}: give the design of the same run."
+        )
+    return np.flatnonzero(np.isin(volumes, design.volumes(condition)))
+
+
+def _title(condition: str) -> str:
+    return f"mean {condition}" if condition in TESTED or condition.startswith("n_") else condition
+
+
+def _mean(values: Array) -> Array:
+    return values.mean(axis=0) if len(values) else np.full(values.shape[1], np.nan)
+
+
+def _t_test(a: Array, b: Array, test: str) -> tuple[Array, Array, Array]:
+    """t, degrees of freedom and two-sided p of each column."""
+    from scipy.special import stdtr
+
+    nothing = np.full(a.shape[1], np.nan)
+    if min(len(a), len(b)) < 2:
+        return nothing, nothing, nothing
+    of_a, of_b = a.var(axis=0, ddof=1), b.var(axis=0, ddof=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if test == "welch":
+            of_a, of_b = of_a / len(a), of_b / len(b)
+            dof = (of_a + of_b) ** 2 / (of_a**2 / (len(a) - 1) + of_b**2 / (len(b) - 1))
+            error = np.sqrt(of_a + of_b)
+        else:
+            dof = np.full(a.shape[1], len(a) + len(b) - 2.0)
+            pooled = ((len(a) - 1) * of_a + (len(b) - 1) * of_b) / dof
+            error = np.sqrt(pooled * (1 / len(a) + 1 / len(b)))
+        t = (a.mean(axis=0) - b.mean(axis=0)) / error
+    return t, dof, 2 * stdtr(dof, -np.abs(t))
