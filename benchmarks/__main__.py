@@ -47,6 +47,12 @@ def _drag(options: argparse.Namespace) -> list[measure.Row]:
     return drag.rows(options.data)
 
 
+def _condition_test(options: argparse.Namespace) -> list[measure.Row]:
+    from benchmarks import condition_test
+
+    return condition_test.rows(options.data, options.repeats)
+
+
 def _startup(options: argparse.Namespace) -> list[measure.Row]:
     from benchmarks import startup
 
@@ -57,6 +63,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[measure.Row]]] = {
     "seed_map": _seed_map,
     "new_seed": _new_seed,
     "drag": _drag,
+    "condition_test": _condition_test,
     "startup": _startup,
 }
 

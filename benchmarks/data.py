@@ -42,15 +42,20 @@ class Shape:
         """The same with another number of volumes."""
         return replace(self, volumes=volumes)
 
+    def stored(self, suffix: str) -> Shape:
+        """The same in another kind of file."""
+        return replace(self, suffix=suffix)
+
     @property
     def describe(self) -> str:
         """The size as people write it."""
         return "×".join(map(str, (*self.size, self.volumes)))
 
 
-# Like nilearn's development fMRI data, and like a run of the Human Connectome Project.
+# Like nilearn's development fMRI data, like a run of the Human Connectome Project, and like a subject of Haxby 2001.
 SMALL = Shape("small", (50, 59, 50), 168, 4.0, 2.0, 0.22, ".nii.gz", (0.0, -52.0, 20.0))
 LARGE = Shape("large", (91, 109, 91), 1200, 2.0, 0.72, 0.2526, ".nii", (0.0, -52.0, 18.0))
+TASK = Shape("task", (40, 64, 64), 1452, 3.5, 2.5, 0.25, ".nii.gz", (0.0, 0.0, 0.0))
 
 
 def confounds_path(run: Path) -> Path:
