@@ -14,6 +14,7 @@ from napari_connectome.core.errors import InputError
 from napari_connectome.core.values import Run, Series
 from napari_connectome.layers import results
 from napari_connectome.layers.live import LiveMap
+from napari_connectome.layers.region_seed import RegionSeed
 from napari_connectome.layers.map_colors import MapColors
 from napari_connectome.layers.spatial import KEY, info, layer_kwargs
 from napari_connectome.layers.styles import style_map, style_outline
@@ -94,12 +95,26 @@ class CorrelationLayers:
     def move(self, name: str, mm: npt.ArrayLike, radius: float) -> str:
         """Map the sphere there; return "" or, when there is nothing to map, the sentence that says why."""
         centre = np.asarray(mm, dtype=np.float64)
+        seed = {"name": name, "x": centre[0], "y": centre[1], "z": centre[2], "radius": radius}
+        return self._show(self.mapper.sphere(centre, radius), seed)
+
+    def follow(self, region: RegionSeed) -> str:
+        """Map a region as it is now; return "" or, when there is nothing to map, the sentence that says why."""
+        positions = self.mapper.positions(region.voxels)
+        if region.trouble:
+            return region.trouble
+        if not region.size:
+            return f"{region.name} is empty: paint in it."
+        if not len(positions):
+            return f"{region.name} lies outside the brain mask ({region.size} voxels): paint inside the mask's outline."
+        return self._show(positions, {"name": region.name, "layer": region.layer.name, "label": region.label})
+
+    def _show(self, positions: Array, seed: dict[str, Any]) -> str:
         try:
-            self.live.move(self.mapper.sphere(centre, radius))
+            self.live.move(positions)
         except InputError as error:
             return str(error)
-        self.seed = {"name": name, "x": centre[0], "y": centre[1], "z": centre[2], "radius": radius}
-        self.seed["voxels"] = len(self.mapper.seed)
+        self.seed = {**seed, "voxels": len(self.mapper.seed)}
         if self.live.finished:
             self._describe()
         return ""

@@ -70,19 +70,6 @@ class LiveMap:
             self.mapper.select(before)
             raise
 
-    def change(self, added: Array, removed: Array) -> None:
-        """Add voxels (positions in the mask) to the seed, take others out, and show its map where it is seen.
-
-        `InputError` when there is nothing to correlate with; seed and map then stay as they were.
-        """
-        new, gone = self.mapper.add(added), self.mapper.remove(removed)
-        try:
-            self.update()
-        except InputError:
-            self.mapper.remove(new)
-            self.mapper.add(gone)
-            raise
-
     def update(self) -> None:
         """Show the map of the mapper's present seed."""
         self._direction = self.mapper.direction()

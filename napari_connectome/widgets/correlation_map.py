@@ -15,6 +15,7 @@ from napari_connectome.core.cleaning import Cleaning
 from napari_connectome.core.errors import InputError, Progress
 from napari_connectome.core.values import Run, Volume
 from napari_connectome.layers.correlation import PINNED, ROLE
+from napari_connectome.layers.preview import is_preview
 from napari_connectome.layers.spatial import grid_of, info, is_run, is_volume, run_of, volume_of
 from napari_connectome.widgets.confounds import ConfoundsPanel
 from napari_connectome.widgets.form import ParamsForm
@@ -190,7 +191,7 @@ class CorrelationMap(Panel):
 
     def _fits_mask(self, layer: Layer) -> bool:
         run = self.run_choice.layer
-        mask = is_volume(layer) and info(layer).get("role") not in (ROLE, PINNED)
+        mask = is_volume(layer) and info(layer).get("role") not in (ROLE, PINNED) and not is_preview(layer)
         if not mask or run is None:
             return mask
         grid = grid_of(run)

@@ -1,36 +1,30 @@
-"""The live half of the *Correlation map*: which seed, how large, what is hidden, and its series."""
+"""The live half of the *Correlation map*: the map of a seed, what of it is hidden, and the seed's series."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from napari.layers import Layer
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 from superqt import QLabeledDoubleSlider
 
 from napari_connectome.analyses.seed_map import SeedMapper
 from napari_connectome.core.errors import InputError
-from napari_connectome.core.networks import network_seeds
-from napari_connectome.core.seeds import RADIUS
 from napari_connectome.core.values import Run
 from napari_connectome.io.tables import write_table
 from napari_connectome.layers.correlation import CorrelationLayers
-from napari_connectome.layers.orientation import look_at
-from napari_connectome.layers.seed_layer import is_seeds
 from napari_connectome.layers.seeds import SeedPoints
-from napari_connectome.layers.spatial import info, to_world
-from napari_connectome.widgets.form import NumberBox
-from napari_connectome.widgets.layer_choice import LayerChoice
+from napari_connectome.widgets.form import ChoiceBox
 from napari_connectome.widgets.panel import Panel, row
+from napari_connectome.widgets.point_source import PointSource
+from napari_connectome.widgets.region_source import RegionSource
 from napari_connectome.widgets.series_plot import SeriesPlot
 
 AT_REST = 120
-"""Milliseconds a seed must stay where it is before the planes that are not on the screen are computed."""
+"""Milliseconds a seed must stay as it is before the planes that are not on the screen are computed."""
 TOLD = 120
 """Milliseconds after which the series follows a seed: the eye is on the map, and each repaint of the dock delays it."""
-FIRST_SEED = "PCC"
 GONE = "The map's layer was removed or taken over: press Prepare to show it again."
 
 
@@ -48,7 +42,8 @@ class LiveSeed(QWidget):
         A sentence for the user.
     shown : CorrelationLayers or None
         The map in the viewer; None while no run is prepared.
-    seeds : SeedPoints or None
+    points, region : PointSource, RegionSource
+        Where the seed comes from; `source` is the one chosen.
     """
 
     said = Signal(str)
@@ -57,29 +52,23 @@ class LiveSeed(QWidget):
         super().__init__()
         self.viewer = panel.viewer
         self.shown: CorrelationLayers | None = None
-        self.seeds: SeedPoints | None = None
         self._run: Run | None = None
         self._trouble = ""
+        self.points = PointSource(panel)
+        self.region = RegionSource(panel)
         self._build()
         self._follow_soon = panel.timer(0, self._follow)
         self._rest = panel.timer(AT_REST, self._step)
         self._tell_soon = panel.timer(TOLD, self._tell)
         panel.follow(self.viewer.dims.events.current_step, self._on_dims)
         panel.follow(self.viewer.layers.events.removed, self._on_layer_removed)
-        panel.at_end(self.seeds_choice.close_choice)
-        panel.at_end(self._let_go_of_seeds)
         panel.at_end(self.drop)
         self._connect()
-        self._on_seeds_layer(self.seeds_choice.layer)
+        self._show_source()
 
     def _build(self) -> None:
-        self.seeds_choice = LayerChoice(self.viewer, is_seeds, instead="new layer")
-        self.seeds_choice.setToolTip("The points layer that holds the seeds; Sphere seeds makes and edits them.")
-        self.seed_choice = QComboBox()
-        self.seed_choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.seed_choice.setToolTip("The seed whose map is shown; also chosen by selecting its point in the viewer.")
-        self.radius = NumberBox(RADIUS["low"], RADIUS["high"], RADIUS["step"], RADIUS["unit"])
-        self.radius.setToolTip("Radius of this seed's sphere.")
+        self.seed_from = ChoiceBox(("points", "region"))
+        self.seed_from.setToolTip("Points: spheres about the points of a layer. Region: what is painted in a labels layer.")
         self.account = QLabel()
         self.account.setWordWrap(True)
         self.threshold_unit = QLabel()
@@ -95,8 +84,9 @@ class LiveSeed(QWidget):
         self.save_series.setToolTip("Write the seed's cleaned time series as TSV or CSV.")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(row("Seeds", self.seeds_choice))
-        column.addLayout(row("Seed", self.seed_choice, self.radius))
+        column.addLayout(row("Seed from", self.seed_from))
+        column.addWidget(self.points)
+        column.addWidget(self.region)
         column.addWidget(self.account)
         column.addLayout(row("Threshold", self.threshold, self.threshold_unit))
         column.addWidget(self.plot)
@@ -107,13 +97,25 @@ class LiveSeed(QWidget):
         self.setEnabled(False)
 
     def _connect(self) -> None:
-        self.seeds_choice.chosen.connect(self._on_seeds_layer)
-        self.seed_choice.activated.connect(self._on_seed_chosen)
-        self.radius.valueChanged.connect(self._on_radius)
+        self.seed_from.currentIndexChanged.connect(self._on_seed_from)
+        self.points.moved.connect(self._on_point_moved)
+        self.region.moved.connect(self._on_region_moved)
+        for source in (self.points, self.region):
+            source.changed.connect(self._on_changed)
         self.threshold.valueChanged.connect(self._on_threshold)
         self.pin.clicked.connect(self._on_pin)
         self.save_series.clicked.connect(self._on_save_series)
         self.plot.frame_chosen.connect(self._on_frame_chosen)
+
+    @property
+    def source(self) -> PointSource | RegionSource:
+        """Where the seed comes from."""
+        return self.region if self.seed_from.currentData() == "region" else self.points
+
+    @property
+    def seeds(self) -> SeedPoints | None:
+        """The seeds that are points, chosen or not."""
+        return self.points.seeds
 
     # -- the map ------------------------------------------------------------------------------------------------------
 
@@ -130,26 +132,12 @@ class LiveSeed(QWidget):
         self._on_dims()
         self._show_scale(self.shown)
         self.setEnabled(True)
-        self._have_seed(mapper)
+        for source in (self.points, self.region):
+            source.prepare(mapper)
         self._follow()
         self._tell()
         if first:
-            self._hand_over()
-
-    def _hand_over(self) -> None:
-        """Put the seed before the user's eyes and into their hand."""
-        if self.seeds is None or self.seeds.current is None:
-            return
-        self._look_at_seed()
-        self.viewer.layers.selection.active = self.seeds.layer
-        self.seeds.layer.mode = "select"
-        self.said.emit(f"Drag {self.seeds.table['name'].iloc[self.seeds.current]} in the picture: the map follows.")
-
-    def _look_at_seed(self) -> None:
-        if self.seeds is not None and self.seeds.current is not None:
-            mm = self.seeds.mm[self.seeds.current]
-            if np.isfinite(mm).all():
-                look_at(self.viewer, to_world(self.seeds.grid, mm))
+            self.said.emit(self.source.hand_over())
 
     def drop(self) -> None:
         """Stop following; the layers stay with the user."""
@@ -167,6 +155,7 @@ class LiveSeed(QWidget):
 
     def finish(self) -> None:
         """Bring map and plot to the last position at once."""
+        self.region.look()
         if self._follow_soon.isActive():
             self._follow_soon.stop()
             self._follow()
@@ -174,26 +163,6 @@ class LiveSeed(QWidget):
             self.shown.finish()
             self._tell_soon.stop()
             self._tell()
-
-    def _have_seed(self, mapper: SeedMapper) -> None:
-        """Give the user something to drag: the posterior cingulate, or the middle of a brain that is not in MNI space."""
-        if self.seeds is None:
-            self.seeds_choice.layer = next((layer for layer in reversed(self.viewer.layers) if is_seeds(layer)), None)
-        if self.seeds is None:
-            made = SeedPoints.create(self.viewer, mapper.grid)
-            made.close()
-            self.seeds_choice.layer = made.layer
-        assert self.seeds is not None
-        self.seeds.grid = mapper.grid
-        if len(self.seeds):
-            return
-        known = network_seeds().set_index("name")
-        name, mm = FIRST_SEED, known.loc[FIRST_SEED, ["x", "y", "z"]].to_numpy(dtype=float)
-        if not len(mapper.sphere(mm)):
-            inside = np.argwhere(mapper.mask.data)
-            middle = inside[np.argmin(((inside - inside.mean(axis=0)) ** 2).sum(axis=1))]
-            name, mm = "seed 1", mapper.grid.to_mm(middle[::-1])
-        self.seeds.add(name, mm, mapper.params.radius)
 
     def _follow(self) -> None:
         """Show the map of the current seed as it is now."""
@@ -203,13 +172,7 @@ class LiveSeed(QWidget):
             self.drop()
             self.said.emit(GONE)
             return
-        if self.seeds is None or self.seeds.current is None:
-            self._trouble = "There is no seed: add one with Sphere seeds, or press Prepare to begin with one."
-            self._tell()
-            return
-        seed = self.seeds.table.iloc[self.seeds.current]
-        trouble = self.shown.move(seed["name"], seed[["x", "y", "z"]].to_numpy(dtype=float), float(seed["radius"]))
-        self._trouble = trouble
+        self._trouble = self.source.show_seed(self.shown)
         if not self._tell_soon.isActive():
             self._tell_soon.start()
         self._rest.start(AT_REST)
@@ -224,10 +187,11 @@ class LiveSeed(QWidget):
         for button in (self.pin, self.save_series):
             button.setEnabled(not self._trouble)
         if self._trouble:
-            still = " The map is still that of its last place." if self.shown is not None and self.shown.seed else ""
+            before = self.shown.seed.get("name") if self.shown is not None else None
+            still = f" The map is still that of {before} as it was." if before else ""
             self.account.setText(f"{self._trouble[:1].upper()}{self._trouble[1:]}{still}")
         elif self.shown is not None:
-            self.account.setText(_account(self.shown.mapper))
+            self.account.setText(_account(self.shown.mapper, self.source.left_out(self.shown.mapper)))
             self._show_series(self.shown)
 
     def _show_series(self, shown: CorrelationLayers) -> None:
@@ -251,49 +215,28 @@ class LiveSeed(QWidget):
             self.drop()
             self.said.emit(GONE)
 
-    # -- the seeds ----------------------------------------------------------------------------------------------------
+    # -- the seed -----------------------------------------------------------------------------------------------------
 
-    def _on_seeds_layer(self, layer: Layer | None) -> None:
-        self._let_go_of_seeds()
-        if layer is not None:
-            self.seeds = SeedPoints(layer, info(layer)["grid"] if self.shown is None else self.shown.mapper.grid)
-            self.seeds.moved.connect(self._on_moved)
-            self.seeds.changed.connect(self._on_seeds_changed)
-            self.seeds.current_changed.connect(self._on_seeds_changed)
-        self._on_seeds_changed()
+    def _on_seed_from(self) -> None:
+        self._show_source()
+        self._on_changed()
+        if self.shown is not None:
+            self.said.emit(self.source.hand_over())
 
-    def _let_go_of_seeds(self) -> None:
-        if self.seeds is not None:
-            self.seeds.close()
-            self.seeds = None
+    def _show_source(self) -> None:
+        for source in (self.points, self.region):
+            source.setVisible(source is self.source)
 
-    def _on_moved(self, index: int, mm: Any) -> None:
-        # At once, so that napari draws the moved point and its map in one go: drawing is what takes the time.
-        if self.seeds is not None and index == self.seeds.current:
+    def _on_point_moved(self) -> None:
+        if self.source is self.points:
             self._follow()
 
-    def _on_seeds_changed(self, *_: Any) -> None:
-        self._list_seeds()
+    def _on_region_moved(self) -> None:
+        if self.source is self.region:
+            self._follow()
+
+    def _on_changed(self) -> None:
         self._follow_soon.start()
-
-    def _list_seeds(self) -> None:
-        self.seed_choice.clear()
-        if self.seeds is None or self.seeds.current is None:
-            return
-        table = self.seeds.table
-        self.seed_choice.addItems(list(table["name"]))
-        self.seed_choice.setCurrentIndex(self.seeds.current)
-        with QSignalBlocker(self.radius):
-            self.radius.number = float(table["radius"].iloc[self.seeds.current])
-
-    def _on_seed_chosen(self, index: int) -> None:
-        if self.seeds is not None:
-            self.seeds.current = index
-            self._look_at_seed()
-
-    def _on_radius(self) -> None:
-        if self.seeds is not None and self.seeds.current is not None:
-            self.seeds.set(self.seeds.current, radius=self.radius.number)
 
     # -- what else the user does --------------------------------------------------------------------------------------
 
@@ -334,9 +277,10 @@ class LiveSeed(QWidget):
             self.plot.set_frame(self.viewer.dims.point[0])
 
 
-def _account(mapper: SeedMapper) -> str:
-    """What the map rests on, in a line."""
+def _account(mapper: SeedMapper, left_out: str) -> str:
+    """What the map rests on, in a line; `left_out`: what of the seed does not count."""
+    aside = f" ({left_out})" if left_out else ""
     return (
-        f"{len(mapper.seed)} voxel{'s' * (len(mapper.seed) != 1)} in the seed, {mapper.n_voxels:,} in the map; "
+        f"{len(mapper.seed):,} voxel{'s' * (len(mapper.seed) != 1)} in the seed{aside}, {mapper.n_voxels:,} in the map; "
         f"{len(mapper.volumes)} volumes, {mapper.dof:.0f} degrees of freedom left."
     )
