@@ -9,7 +9,7 @@ from superqt import QCollapsible
 from napari_connectome.analyses.condition_test import REST, ConditionTest
 from napari_connectome.core.design import Design
 from napari_connectome.widgets.form import ChoiceBox
-from napari_connectome.widgets.panel import row
+from napari_connectome.widgets.panel import form
 
 COLUMNS = 2
 """Of tick boxes beside each other; names are long and docks narrow."""
@@ -54,10 +54,9 @@ class ConditionChoice(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         self.pair = QWidget()
-        line = row("Compare", self.a_box)
-        line.addLayout(row("with", self.b_box), 1)
-        line.setContentsMargins(0, 0, 0, 0)
-        self.pair.setLayout(line)
+        lines = form({"Compare": self.a_box, "With": self.b_box})
+        lines.setContentsMargins(0, 0, 0, 0)
+        self.pair.setLayout(lines)
         column.addWidget(self.pair)
         column.addWidget(self.ticks)
         for box in (self.a_box, self.b_box):
