@@ -36,22 +36,21 @@ class Crop:
         flat = there.any(axis=0)
         low, high = zip(*(_extent(line) for line in (there.any(axis=(1, 2)), flat.any(axis=1), flat.any(axis=0))), strict=True)
         values = np.zeros([b - a + 2 * m for a, b, m in zip(low, high, margin, strict=True)], dtype=image.dtype)
-        middle = tuple(slice(m, m + b - a) for a, b, m in zip(low, high, margin, strict=True))
-        values[middle] = image[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
-        return cls(values, tuple(a - m for a, m in zip(low, margin, strict=True)), image.shape)
+        crop = cls(values, tuple(a - m for a, m in zip(low, margin, strict=True)), image.shape)
+        values[crop.inside] = image[crop.in_grid]
+        return crop
 
     def put_back(self, values: Array) -> Array:
         """Values of the box as an image of the whole grid, 0 elsewhere; what lies beyond the grid is left out."""
         image = np.zeros(self.shape, dtype=values.dtype)
-        box = self.inside
-        image[tuple(slice(s.start + a, s.stop + a) for s, a in zip(box, self.start, strict=True))] = values[box]
+        image[self.in_grid] = values[self.inside]
         return image
 
-    def grid_indices(self, flat: Array) -> Array:
-        """Flat indices of the box as flat indices of the grid; all must lie in it."""
-        return np.ravel_multi_index(
-            tuple(i + a for i, a in zip(np.unravel_index(flat, self.values.shape), self.start, strict=True)), self.shape
-        )
+    def cut(self, image: Array) -> Array:
+        """The same box of another image of the grid; 0 beyond the grid."""
+        values = np.zeros(self.values.shape, dtype=image.dtype)
+        values[self.inside] = image[self.in_grid]
+        return values
 
     @property
     def inside(self) -> tuple[slice, ...]:
@@ -59,6 +58,11 @@ class Crop:
         return tuple(
             slice(max(0, -a), min(size, n - a)) for a, size, n in zip(self.start, self.values.shape, self.shape, strict=True)
         )
+
+    @property
+    def in_grid(self) -> tuple[slice, ...]:
+        """The part of the grid that lies in the box."""
+        return tuple(slice(s.start + a, s.stop + a) for s, a in zip(self.inside, self.start, strict=True))
 
 
 def _extent(there: Array) -> tuple[int, int]:
