@@ -52,7 +52,7 @@ def condition_table(
     rows = {condition: rows_of(series, design, condition) for condition in dict.fromkeys([*design.conditions, a, b])}
     groups = {condition: series.data[found].astype(np.float64) for condition, found in rows.items()}
     t, dof, p = _t_test(groups[a], groups[b], test)
-    columns: dict[str, Any] = {_title(c): _mean(values) for c, values in groups.items()}
+    columns: dict[str, Any] = {mean_column(c): _mean(values) for c, values in groups.items()}
     columns |= {f"n_{c}": len(values) for c, values in groups.items()}
     columns |= {"contrast": f"{a} > {b}", "t": t, "dof": dof, "p": p, "warning": warnings}
     return pd.DataFrame(columns, index=pd.Index(series.names, name="region"))
@@ -70,7 +70,8 @@ def rows_of(series: Series, design: Design, condition: str) -> Array:
     return np.flatnonzero(np.isin(volumes, design.volumes(condition)))
 
 
-def _title(condition: str) -> str:
+def mean_column(condition: str) -> str:
+    """What the column of a condition's means is called: like the condition, unless another column is."""
     return f"mean {condition}" if condition in TESTED or condition.startswith("n_") else condition
 
 
