@@ -86,6 +86,7 @@ def region_series(
     else:
         summary = means if params.summary == "mean" else medians
         data = _cleaned(run, summary(run.data, run.grid, sets, kept, params.fwhm, progress), kept, params.cleaning)
+    progress(1.0, "series of regions")
     return Series(data, names, run.tr, None if len(kept) == run.n_volumes else kept * run.tr)
 
 
@@ -94,9 +95,7 @@ def _sets(run: Run, regions: Any, radius: float) -> tuple[list[str], list[Array]
     if isinstance(regions, Maps):
         raise InputError("regions with weights (maps) cannot be averaged here: threshold the maps and make Regions of them.")
     if isinstance(regions, Volume):
-        raise InputError(
-            f"{regions.name} is an image of values: make it labels first, with Regions(image.data > 0, image.grid)."
-        )
+        raise InputError(f"{regions.name} is a Volume and regions are needed: give Regions(image.data > 0, image.grid).")
     if isinstance(regions, Regions):
         run.grid.require(regions.grid, run.name, "the label image")
         voxels = region_voxels(regions.labels)
