@@ -36,7 +36,7 @@ def _slowly(labels, grid, values):
             f"region {label}", len(zyx), len(zyx) * grid.voxel_volume, *mm.mean(axis=0), side,
             found[peak] if finite.any() else np.nan, *place, found[finite].mean() if finite.any() else np.nan,
         ]  # fmt: skip
-    columns = "name voxels size_mm3 x y z hemisphere peak peak_x peak_y peak_z mean".split()
+    columns = ["name", "voxels", "size_mm3", "x", "y", "z", "hemisphere", "peak", "peak_x", "peak_y", "peak_z", "mean"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("index")
 
 
