@@ -18,6 +18,7 @@ from napari_connectome.core.moments import Moments, raw_mean, smoothed_moments
 from napari_connectome.core.origins import Origin, fingerprint
 from napari_connectome.core.params import Params, param
 from napari_connectome.core.smoothing import float_like, smooth_array
+from napari_connectome.core.threads import one_thread
 from napari_connectome.core.values import Run, Volume
 
 Array = npt.NDArray[Any]
@@ -133,14 +134,15 @@ def condition_test(
     volumes = _volumes(run, design, params)
     memory.require(int(np.prod(run.grid.shape)) * 8 * (len(volumes) + 10), "the test")
     means, overall = _raw_means(run, list(volumes.values()), part(progress, 0.0, 0.4))
-    steps = np.linspace(0.4, 0.9, len(volumes) + 1)
+    steps = np.linspace(0.4, 0.9, len(volumes) + 1).tolist()
     groups = (
         smoothed_moments(run, which, mean, overall, params.fwhm, part(progress, steps[i], steps[i + 1]))
         for i, (which, mean) in enumerate(zip(volumes.values(), means, strict=True))
     )
     compare = _analysis_of_variance if params.test == "f" else _welch if params.test == "welch" else _student
-    statistic, p, dof = compare(groups, part(progress, 0.9, 1.0))
-    mean = smooth_array(overall, params.fwhm, run.grid.voxel_size)
+    with one_thread():  # as fast for matrices of this size, and never waits for a second core that others keep busy
+        statistic, p, dof = compare(groups, part(progress, 0.9, 1.0))
+        mean = smooth_array(overall, params.fwhm, run.grid.voxel_size)
     contrast = f"F: {', '.join(volumes)}" if params.test == "f" else f"{params.a} > {params.b}"
     origin = Origin(run=run.name, fingerprint=fingerprint(run), contrast=contrast)
     with np.errstate(divide="ignore"):
@@ -239,7 +241,7 @@ def _raw_means(run: Run, groups: Sequence[Array], progress: Progress) -> tuple[l
     """The raw mean (z, y, x) of each group of volumes, and of all that are not censored; each volume is read once."""
     kept = np.arange(run.n_volumes) if run.keep is None else np.flatnonzero(run.keep)
     rest = np.setdiff1d(kept, np.concatenate(groups))
-    steps = np.cumsum([0, *(len(which) for which in groups), len(rest)]) / len(kept)
+    steps = (np.cumsum([0, *(len(which) for which in groups), len(rest)]) / len(kept)).tolist()
     means = [raw_mean(run.data, which, part(progress, steps[i], steps[i + 1])) for i, which in enumerate([*groups, rest])]
     overall = np.zeros(run.grid.shape)
     for share, mean in zip(np.diff(steps), means, strict=True):

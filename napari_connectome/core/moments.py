@@ -91,11 +91,14 @@ def smoothed_moments(
         block = changes[: len(some)]
         for change in apply_axes(block, matrices) if matrices else block:
             squares += np.square(change, dtype=np.float64)
-        progress(min(1.0, (start + step) / len(volumes)), "smoothing")
+        progress(min(0.9, (start + step) / len(volumes)), "smoothing")
     # What rounding the level left in every volume, which is no spread.
-    squares -= len(volumes) * smooth_array(mean - level, fwhm, size) ** 2
+    squares -= len(volumes) * np.square(smooth_array((mean - level).astype(kind), fwhm, size), dtype=np.float64)
     np.maximum(squares, 0, out=squares)
-    return Moments(len(volumes), smooth_array(mean - reference, fwhm, size), squares)
+    progress(0.95, "smoothing")
+    smoothed = smooth_array(mean - reference, fwhm, size)
+    progress(1.0, "smoothing")
+    return Moments(len(volumes), smoothed, squares)
 
 
 def _finite(volume: Array) -> Array:
