@@ -104,7 +104,8 @@ def condition_test(
     Parameters
     ----------
     run : Run
-        Volumes where its `keep` is False are left out. NaN and infinities count as 0, as in nilearn's smoothing.
+        Volumes where its `keep` is False are left out. NaN and infinities count as 0, as in nilearn's smoothing. Its confounds
+        are not taken out.
     labels : Design, (t,) strings or DataFrame
         A label a volume; or a table with a column ``labels`` (and ``chunks``), or with onset, duration and trial_type.
     params : ConditionTest

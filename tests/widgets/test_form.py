@@ -250,6 +250,21 @@ def test_fields_left_out_keep_their_value(qtbot):
         form.widget("band")
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Worded(Params):
+    words: tuple[str, ...] = param(("a", "b"), "Some words.")
+    count: int = param(3, "How many.", low=1, high=500)
+
+
+def test_a_list_of_words_has_no_row_and_keeps_its_value(qtbot):
+    with pytest.raises(TypeError, match="no row"):
+        ParamsForm(Worded())
+    form = ParamsForm(Worded(), fields=("count",))
+    qtbot.addWidget(form)
+    form.widget("count").number = 7
+    assert form.value == Worded(count=7)
+
+
 def test_the_wheel_over_a_box_without_focus_does_nothing(form, qtbot):
     from qtpy.QtCore import QPoint, QPointF
     from qtpy.QtGui import QWheelEvent
