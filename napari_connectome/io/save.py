@@ -114,15 +114,16 @@ def write_labels(
     progress : callable
     """
     beside: dict[Path, bytes] = {}
+    ids = np.unique(labels[labels != 0])
     if table is not None and not table.empty:
         names = Path(path).with_name(stem(path) + ".tsv")
         check_ours(names, lambda text: "index" in text.lower().partition("\n")[0], "holds no region names")
-        table = _one_row_a_region(table, labels)
+        table = _one_row_a_region(table, ids)
         # Where there is nothing to add to the names, the table there may say more than they do.
         if list(table.columns) != ["name"] or not sidecar_says(names, table["name"]):
             text = table.to_csv(sep="\t", index_label="index", na_rep="n/a", lineterminator="\n")
             beside[names] = text.encode("utf-8", "replace")
-    said = origins_to_write(path, origins or {})
+    said = origins_to_write(path, {i: found for i, found in (origins or {}).items() if i in ids})
     if said is not None:
         beside[origins_file(path)] = said
     with ExitStack() as files:
@@ -132,8 +133,7 @@ def write_labels(
     return [os.fspath(path), *map(os.fspath, beside)]
 
 
-def _one_row_a_region(table: pd.DataFrame, labels: Array) -> pd.DataFrame:
-    ids = np.unique(labels[labels != 0])
+def _one_row_a_region(table: pd.DataFrame, ids: Array) -> pd.DataFrame:
     rows = table[~table.index.duplicated()].reindex(ids)
     names = dict(zip(ids.tolist(), rows.pop("name"), strict=True)) if "name" in rows else {}
     rows.insert(0, "name", region_names(ids, names))

@@ -10,10 +10,11 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 from npe2 import PluginManager
 
+from napari_connectome.core.origins import Origin, origins_to_dict
 from napari_connectome.io import atomic
 from napari_connectome.layers.reader import read
 from napari_connectome.layers.repetition import set_tr
-from napari_connectome.layers.spatial import info, layer_kwargs
+from napari_connectome.layers.spatial import info, layer_kwargs, regions_of
 
 PLUGIN = "napari-connectome"
 AFFINE = np.array([[-2.0, 0, 0.3, 90], [0, 3, 0, -120], [0.4, 0, 4, -70], [0, 0, 0, 1]])
@@ -81,6 +82,60 @@ def test_labels_on_the_grid_of_a_run(run_path, run_layer, tmp_path):
     (tmp_path / "mine_dseg.tsv").write_text(richer)
     assert again.save(out, plugin=PLUGIN) == [out]
     assert (tmp_path / "mine_dseg.tsv").read_text() == richer
+
+
+FACES = Origin("bold", "7×6-ab", "face > house", "-log10 p ≥ 5")
+
+
+def test_names_values_and_origins_survive_in_a_labels_layer(run_path, run_layer, tmp_path):
+    grid = info(run_layer)["grid"]
+    data = np.zeros(grid.shape, np.int32)
+    data[1, 2, 3], data[4:, 1:3], data[2] = 4, 9170, 30
+    features = pd.DataFrame(
+        {"peak": [np.nan, 1.5, 2.5, 9.0], "index": [0, 9170, 4, 77], "name": ["background", 'V1 "left"', "n/a", "gone"]}
+    )
+    origins = origins_to_dict({4: (FACES,), 77: (FACES,)})
+    layer = Labels(data, features=features, **layer_kwargs(grid, role="labels", origins=origins))
+    out = str(tmp_path / "rois.nii.gz")
+    assert layer.save(out, plugin=PLUGIN) == [out, str(tmp_path / "rois.tsv"), str(tmp_path / "rois.json")]
+    assert (tmp_path / "rois.tsv").read_text().splitlines()[:2] == ["index\tname\tpeak", "4\tn/a\t2.5"]
+    again = Layer.create(*read(out)[0])
+    np.testing.assert_array_equal(again.data, data)
+    assert again.data.dtype == np.uint16
+    assert dict(zip(again.features["index"], again.features["name"], strict=True)) == {
+        4: "n/a", 30: "region 30", 9170: 'V1 "left"'
+    }  # fmt: skip
+    assert info(again)["origins"] == {4: [FACES.to_dict()]}
+    for each in (layer, again, Labels(again.data, features=again.features, metadata=again.metadata, scale=again.scale)):
+        regions = regions_of(each)
+        assert regions.origins == {4: (FACES,)}
+        assert list(regions.table["name"]) == ["n/a", "region 30", 'V1 "left"']
+    assert again.save(str(tmp_path / "b.nii"), plugin=PLUGIN)[1:] == [str(tmp_path / "b.tsv"), str(tmp_path / "b.json")]
+    assert (tmp_path / "b.json").read_bytes() == (tmp_path / "rois.json").read_bytes()
+
+
+def test_without_its_json_a_labels_layer_has_no_origins(run_layer, tmp_path):
+    grid = info(run_layer)["grid"]
+    origins = origins_to_dict({1: (FACES,)})
+    layer = Labels(np.ones(grid.shape, np.uint8), **layer_kwargs(grid, role="mask", origins=origins))
+    out = str(tmp_path / "mask.nii")
+    assert layer.save(out, plugin=PLUGIN) == [out, str(tmp_path / "mask.json")]
+    assert info(Layer.create(*read(out)[0]))["origins"] == {1: [FACES.to_dict()]}
+    (tmp_path / "mask.json").unlink()
+    assert info(Layer.create(*read(out)[0]))["origins"] == {}
+    (tmp_path / "mask.json").write_text('{"RepetitionTime": 2}')
+    with pytest.raises(RuntimeError, match=r"mask\.json is beside the image and does not say where regions come from"):
+        layer.save(out, plugin=PLUGIN)
+    assert (tmp_path / "mask.json").read_text() == '{"RepetitionTime": 2}'
+
+
+@pytest.mark.parametrize("known", [None, 3, {"origins": "x"}, {"origins": {"a": 1}}])
+def test_whatever_stands_in_the_metadata_is_saved_around(tmp_path, known):
+    features = pd.DataFrame({"index": ["a", 1.5], "name": ["x", "y"]})
+    layer = Labels(np.ones((2, 3, 4), np.uint8), features=features, metadata={"connectome": known})
+    assert layer.save(str(tmp_path / "a.nii"), plugin=PLUGIN) == [str(tmp_path / "a.nii")]
+    assert regions_of(layer).origins == {}
+    assert list(regions_of(layer).table["name"]) == ["region 1"]
 
 
 def test_layers_of_other_makers_are_saved_where_they_are_shown(tmp_path):
