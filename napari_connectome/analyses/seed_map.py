@@ -153,6 +153,11 @@ class SeedMapper:
             self._seed = np.flatnonzero(self._member)
         return self._seed
 
+    @property
+    def seed_voxels(self) -> Array:
+        """The seed's voxels as flat indices of the grid, ascending."""
+        return np.asarray(self._where[self.seed])
+
     def select(self, positions: Array) -> None:
         """Make these voxels the seed. Only what is other than in the seed before is summed, where that is less."""
         positions = _ascending(positions)
@@ -190,7 +195,7 @@ class SeedMapper:
         if run is None:
             with one_thread():
                 return np.asarray(self._basis @ (self._sum / max(1, len(self.seed))))
-        z, y, x = np.unravel_index(self._where[self.seed], self.grid.shape)
+        z, y, x = np.unravel_index(self.seed_voxels, self.grid.shape)
         mean = np.nan_to_num(run.data[:, z, y, x].astype(np.float64), posinf=0.0, neginf=0.0).mean(axis=1)
         mean[self._censored] = 0  # whatever they hold
         series = self._matrix @ mean if len(self.seed) else np.zeros(len(self._matrix))

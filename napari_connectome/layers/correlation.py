@@ -14,8 +14,8 @@ from napari_connectome.core.errors import InputError
 from napari_connectome.core.values import Run, Series
 from napari_connectome.layers import results
 from napari_connectome.layers.live import LiveMap
-from napari_connectome.layers.region_seed import RegionSeed
 from napari_connectome.layers.map_colors import MapColors
+from napari_connectome.layers.region_seed import RegionSeed
 from napari_connectome.layers.spatial import KEY, info, layer_kwargs
 from napari_connectome.layers.styles import style_map, style_outline
 

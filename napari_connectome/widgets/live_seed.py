@@ -11,11 +11,13 @@ from superqt import QLabeledDoubleSlider
 
 from napari_connectome.analyses.seed_map import SeedMapper
 from napari_connectome.core.errors import InputError
+from napari_connectome.core.origins import Origin, fingerprint
 from napari_connectome.core.values import Run
 from napari_connectome.io.tables import write_table
 from napari_connectome.layers.correlation import CorrelationLayers
 from napari_connectome.layers.seeds import SeedPoints
 from napari_connectome.widgets.form import ChoiceBox
+from napari_connectome.widgets.grow import Grow
 from napari_connectome.widgets.panel import Panel, row
 from napari_connectome.widgets.point_source import PointSource
 from napari_connectome.widgets.region_source import RegionSource
@@ -54,12 +56,15 @@ class LiveSeed(QWidget):
         self.shown: CorrelationLayers | None = None
         self._run: Run | None = None
         self._trouble = ""
+        self._of_region = False  # the map shown
         self.points = PointSource(panel)
         self.region = RegionSource(panel)
+        self.grow = Grow(panel)
         self._build()
         self._follow_soon = panel.timer(0, self._follow)
         self._rest = panel.timer(AT_REST, self._step)
         self._tell_soon = panel.timer(TOLD, self._tell)
+        self._grow_soon = panel.timer(AT_REST, self._renew_growth)
         panel.follow(self.viewer.dims.events.current_step, self._on_dims)
         panel.follow(self.viewer.layers.events.removed, self._on_layer_removed)
         panel.at_end(self.drop)
@@ -94,6 +99,7 @@ class LiveSeed(QWidget):
         buttons.addWidget(self.pin)
         buttons.addWidget(self.save_series)
         column.addLayout(buttons)
+        column.addWidget(self.grow)
         self.setEnabled(False)
 
     def _connect(self) -> None:
@@ -102,6 +108,9 @@ class LiveSeed(QWidget):
         self.region.moved.connect(self._on_region_moved)
         for source in (self.points, self.region):
             source.changed.connect(self._on_changed)
+        self.region.said.connect(self.said)
+        self.grow.wanted.connect(self._renew_growth)
+        self.grow.apply_wanted.connect(self._on_grow)
         self.threshold.valueChanged.connect(self._on_threshold)
         self.pin.clicked.connect(self._on_pin)
         self.save_series.clicked.connect(self._on_save_series)
@@ -132,8 +141,7 @@ class LiveSeed(QWidget):
         self._on_dims()
         self._show_scale(self.shown)
         self.setEnabled(True)
-        for source in (self.points, self.region):
-            source.prepare(mapper)
+        self.source.prepare(mapper)
         self._follow()
         self._tell()
         if first:
@@ -145,6 +153,7 @@ class LiveSeed(QWidget):
             self.shown.close()
         self.shown, self._run, self._trouble = None, None, ""
         self.account.setText("")
+        self.grow.clear()
         self.setEnabled(False)
 
     def use(self, statistic: str) -> None:
@@ -173,9 +182,13 @@ class LiveSeed(QWidget):
             self.said.emit(GONE)
             return
         self._trouble = self.source.show_seed(self.shown)
+        if self._of_region != ("label" in self.shown.seed):
+            self._of_region = not self._of_region
+            self.points.set_seen(not self._of_region)
         if not self._tell_soon.isActive():
             self._tell_soon.start()
         self._rest.start(AT_REST)
+        self._grow_soon.start()
 
     def _step(self) -> None:
         """Compute a piece of what is not on the screen; come back until all is done."""
@@ -189,7 +202,7 @@ class LiveSeed(QWidget):
         if self._trouble:
             before = self.shown.seed.get("name") if self.shown is not None else None
             still = f" The map is still that of {before} as it was." if before else ""
-            self.account.setText(f"{self._trouble[:1].upper()}{self._trouble[1:]}{still}")
+            self.account.setText(_sentence(self._trouble) + still)
         elif self.shown is not None:
             self.account.setText(_account(self.shown.mapper, self.source.left_out(self.shown.mapper)))
             self._show_series(self.shown)
@@ -219,8 +232,9 @@ class LiveSeed(QWidget):
 
     def _on_seed_from(self) -> None:
         self._show_source()
-        self._on_changed()
         if self.shown is not None:
+            self.source.prepare(self.shown.mapper)
+            self._on_changed()
             self.said.emit(self.source.hand_over())
 
     def _show_source(self) -> None:
@@ -237,6 +251,30 @@ class LiveSeed(QWidget):
 
     def _on_changed(self) -> None:
         self._follow_soon.start()
+
+    # -- growing ------------------------------------------------------------------------------------------------------
+
+    def _renew_growth(self) -> None:
+        """Show what the seed as it is now grows to, while somebody looks."""
+        if self.shown is None or not self.grow.isExpanded():
+            return
+        try:
+            if self._trouble:
+                raise InputError(self._trouble)
+            self.grow.grow(self.source.growth(self.shown.mapper, self.grow.into_choice.layer))
+        except InputError as error:
+            self.grow.grow(None, _sentence(str(error)))
+
+    def _on_grow(self) -> None:
+        self.finish()
+        self._renew_growth()
+        if self.shown is None or self._run is None:
+            return
+        name, threshold = str(self.shown.seed.get("name", "seed")), f"r ≥ {self.grow.params.r:g}"
+        try:
+            self.grow.apply(name, Origin(self._run.name, fingerprint(self._run), f"correlation with {name}", threshold))
+        except InputError as error:
+            self.grow.done.setText(_sentence(str(error)))
 
     # -- what else the user does --------------------------------------------------------------------------------------
 
@@ -275,6 +313,10 @@ class LiveSeed(QWidget):
     def _on_dims(self) -> None:
         if self.viewer.dims.ndim == 4:
             self.plot.set_frame(self.viewer.dims.point[0])
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _account(mapper: SeedMapper, left_out: str) -> str:

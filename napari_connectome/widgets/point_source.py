@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from napari.layers import Layer
+from napari.layers import Labels, Layer
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
@@ -15,6 +15,7 @@ from napari_connectome.core.networks import network_seeds
 from napari_connectome.core.seeds import RADIUS
 from napari_connectome.layers.correlation import CorrelationLayers
 from napari_connectome.layers.orientation import look_at
+from napari_connectome.layers.region_growth import RegionGrowth
 from napari_connectome.layers.seed_layer import is_seeds
 from napari_connectome.layers.seeds import SeedPoints
 from napari_connectome.layers.spatial import info, to_world
@@ -105,9 +106,18 @@ class PointSource(QWidget):
         self.seeds.layer.mode = "select"
         return f"Drag {self.seeds.table['name'].iloc[self.seeds.current]} in the picture: the map follows."
 
+    def set_seen(self, seen: bool) -> None:
+        """Show the points, or hide them while the map is not theirs."""
+        if self.seeds is not None:
+            self.seeds.layer.visible = seen
+
     def left_out(self, mapper: SeedMapper) -> str:
         """What of the seed does not count, in words; a sphere is simply cut at the mask."""
         return ""
+
+    def growth(self, mapper: SeedMapper, into: Labels | None) -> RegionGrowth:
+        """What the seed grows to, as a new region of a layer, if there is one yet."""
+        return RegionGrowth(mapper, mapper.seed_voxels, into)
 
     def _look(self) -> None:
         if self.seeds is not None and self.seeds.current is not None:

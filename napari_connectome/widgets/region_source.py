@@ -10,11 +10,13 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QLabel, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
 from napari_connectome.analyses.seed_map import SeedMapper
+from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
 from napari_connectome.layers import seed_spheres
 from napari_connectome.layers.correlation import CorrelationLayers
 from napari_connectome.layers.new_regions import new_regions
 from napari_connectome.layers.preview import is_preview
+from napari_connectome.layers.region_growth import RegionGrowth
 from napari_connectome.layers.region_seed import RegionSeed
 from napari_connectome.layers.spatial import info
 from napari_connectome.widgets.layer_choice import LayerChoice
@@ -22,6 +24,9 @@ from napari_connectome.widgets.panel import Panel, row
 
 LARGEST = 2**31 - 1
 """The largest label a spin box takes."""
+
+OPACITY = 0.5
+"""Of a new region: the map beneath it should be seen."""
 
 
 class RegionSource(QWidget):
@@ -38,12 +43,15 @@ class RegionSource(QWidget):
         The region has other voxels, another name, or another label is the one meant.
     changed : Signal
         Another layer is chosen, or none.
+    said : Signal(str)
+        A sentence for the user.
     region : RegionSeed or None
         None while no layer is chosen, and before a run is prepared.
     """
 
     moved = Signal()
     changed = Signal()
+    said = Signal(str)
 
     def __init__(self, panel: Panel) -> None:
         super().__init__()
@@ -90,8 +98,9 @@ class RegionSource(QWidget):
             return
         layer = new_regions(self.viewer, self._grid)
         layer.n_edit_dimensions = 3
+        layer.opacity = OPACITY
         self.layer_choice.layer = layer
-        self.hand_over()
+        self.said.emit(self.hand_over())
 
     def show_seed(self, shown: CorrelationLayers) -> str:
         """Show the map of the region as it is now; "" or the sentence that says why there is none."""
@@ -119,6 +128,12 @@ class RegionSource(QWidget):
             parts.append(f"{self.region.off_grid:,} off the run's grid")
         return ", ".join(parts)
 
+    def growth(self, mapper: SeedMapper, into: Labels | None) -> RegionGrowth:
+        """What the region grows to, in its own layer."""
+        if self.region is None:
+            raise InputError("there is no region to grow.")
+        return RegionGrowth(mapper, self.region.voxels, self.region.layer, self.region.label)
+
     def look(self) -> None:
         """Read the layer: what was written without telling counts, too."""
         if self.region is not None:
@@ -136,7 +151,6 @@ class RegionSource(QWidget):
         self._let_go()
         self._gone = ""
         if layer is not None and self._grid is not None:
-            self.label.setMaximum(int(min(np.iinfo(layer.data.dtype).max if layer.data.dtype.kind in "iu" else 1, LARGEST)))
             self.region = RegionSeed(layer, max(1, int(layer.selected_label)), self._grid)
             self.region.changed.connect(self._on_changed)
             layer.events.selected_label.connect(self._on_selected)
@@ -164,10 +178,13 @@ class RegionSource(QWidget):
             self.region.layer.selected_label = label
 
     def _tell(self) -> None:
+        region = self.region
         with QSignalBlocker(self.label):
-            self.label.setValue(1 if self.region is None else self.region.label)
-        self.label.setEnabled(self.region is not None)
-        self.name.setText("" if self.region is None else self.region.name)
+            if region is not None:
+                self.label.setMaximum(int(min(np.iinfo(region.layer.data.dtype).max, LARGEST)))
+            self.label.setValue(1 if region is None else region.label)
+        self.label.setEnabled(region is not None)
+        self.name.setText("" if region is None else region.name)
 
 
 def is_paintable(layer: Layer) -> bool:

@@ -162,14 +162,14 @@ def test_a_layer_that_moves_is_followed(painted):
     layer, region, told = painted
     layer.data = _box(layer.data)
     before = region.voxels
-    layer.translate = layer.translate + [4, 0, 0]
+    layer.translate = np.add(layer.translate, (4, 0, 0))
     np.testing.assert_array_equal(region.voxels, before + 110)
     layer.scale = [3, 4, 4]
     assert "between" in region.trouble or "elsewhere" in region.trouble
     assert not region.size
     layer.scale = [4, 4, 4]
     assert not region.trouble
-    layer.translate = layer.translate + [400, 0, 0]
+    layer.translate = np.add(layer.translate, (400, 0, 0))
     assert "off the run's grid" in region.trouble
     told.check()
 
