@@ -157,9 +157,10 @@ class Thresholder:
             highest = float(in_order[found[-1]]) if len(found) else -1.0
         else:
             highest = params.alpha if params.method == "fpr" else params.alpha / max(1, len(in_order))
-        if params.two_sided:
-            return tested & (p <= highest) & (self._data != 0)
-        return tested & (p <= 2 * highest) & (self._data > 0)
+        # One-sided, p is half of it where the statistic is positive; elsewhere it is not below a half.
+        low, side = (p <= highest, self._data != 0) if params.two_sided else (p <= 2 * highest, self._data > 0)
+        kept: Array = tested & low & side
+        return kept
 
     def _tests(self, two_sided: bool) -> tuple[Array, Array]:
         """Which voxels are tests (z, y, x), and their p values in ascending order."""
