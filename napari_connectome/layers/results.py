@@ -26,8 +26,8 @@ def find(viewer: ViewerModel, role: str, owner: str = "") -> Layer | None:
 def show(viewer: ViewerModel, layer: Layer, role: str, owner: str = "", *, guard: bool = False) -> Layer:
     """Add a result, or renew the data of the layer that held it before.
 
-    The look of a layer that is already there (colours, limits, opacity, name) is the user's by now and stays. One of
-    another kind or another number of dimensions is never rewritten: the new one is added beside it.
+    The look of a layer that is already there (colours, limits, opacity) is the user's by now and stays, and so does a name
+    somebody gave it. One of another kind or another number of dimensions is never rewritten: the new one is added beside it.
 
     Parameters
     ----------
@@ -46,19 +46,26 @@ def show(viewer: ViewerModel, layer: Layer, role: str, owner: str = "", *, guard
     Layer
         The one that is in the viewer.
     """
-    layer.metadata = {**layer.metadata, KEY: {**info(layer), "role": role, "owner": owner}}
+    layer.metadata = {**layer.metadata, KEY: {**info(layer), "role": role, "owner": owner, "title": layer.name}}
     if guard:
-        info(layer)["written"] = _print_of(layer)
+        sign(layer)
     old = find(viewer, role, owner)
     if old is None or type(old) is not type(layer) or old.ndim != layer.ndim:
         return add(viewer, layer)
     if guard and info(old).get("written") != _print_of(old):
         old.metadata = {**old.metadata, KEY: {**info(old), "role": "", "owner": ""}}
         return add(viewer, layer)
+    if old.name.split(" [")[0] == info(old).get("title"):
+        old.name = layer.name
     old.data = layer.data
     old.scale, old.translate = layer.scale, layer.translate
     old.metadata = {**old.metadata, **layer.metadata}
     return old
+
+
+def sign(layer: Layer) -> None:
+    """Remember what a guarded layer holds now as ours; whoever writes into it in place does so after each time."""
+    info(layer)["written"] = _print_of(layer)
 
 
 def _print_of(layer: Layer) -> int:

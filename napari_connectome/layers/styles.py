@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from napari.layers import Image, Labels
-from napari.utils.colormaps import AVAILABLE_COLORMAPS, Colormap, DirectLabelColormap
+from napari.utils.colormaps import AVAILABLE_COLORMAPS, Colormap, CyclicLabelColormap, DirectLabelColormap, label_colormap
 from napari.utils.colormaps.standardize_color import transform_color
 
 from napari_connectome.core.errors import InputError
@@ -27,6 +27,8 @@ FINEST = 2 / 1024
 """Smallest hidden part of the limit: the graphics card looks colours up in 1024 steps, and zero must be in a hidden one."""
 MASK_COLOR = "#f2c14e"
 SEED_COLOR = "#3ddc84"
+REGION_COLOR = "#ff4fd8"
+"""Of the first label of a mask that lies over a map: a colour that no map has."""
 NAME = "connectome"
 
 
@@ -139,8 +141,21 @@ def style_map(layer: Image, limit: float, threshold: float, base: Diverging | Ra
 
 def style_outline(layer: Labels, color: str = MASK_COLOR) -> None:
     """Show all labels of a layer as thin lines of one colour."""
+    layer.colormap = DirectLabelColormap(color_dict={None: color, 0: "transparent"})
+    _draw_lines(layer)
+    layer.opacity = 0.9
+
+
+def style_regions(layer: Labels) -> None:
+    """Show labels as lines that stand out from a map, the first in a colour of its own, all others as napari does."""
+    colors = np.array(label_colormap(49).colors)
+    colors[1] = transform_color(REGION_COLOR)[0]
+    layer.colormap = CyclicLabelColormap(colors=colors)
+    _draw_lines(layer)
+    layer.opacity = 1.0
+
+
+def _draw_lines(layer: Labels) -> None:
     # In 3-D the labels are whole, as they should be, and napari would say so in a pop-up.
     warnings.filterwarnings("ignore", "Contours are not displayed during 3D rendering", UserWarning)
-    layer.colormap = DirectLabelColormap(color_dict={None: color, 0: "transparent"})
     layer.contour = 1
-    layer.opacity = 0.9

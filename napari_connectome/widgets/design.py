@@ -109,7 +109,8 @@ class DesignPanel(QWidget):
             raise InputError("there is no run: open a 4-D image (File > Open, or File > Open Sample > Connectome).")
         if source is None:
             raise InputError(
-                f"{layer.name} has no design: choose a table of labels, one row a volume, or of events (Design, Choose file…)."
+                f"there is no design for {layer.name}: choose a table of labels, one row a volume, or of events "
+                "(Design, Choose file…)."
             )
         return self._design(layer, source, self.timing.value)
 
@@ -213,7 +214,8 @@ class DesignPanel(QWidget):
         self.choose_button.setEnabled(self._layer is not None)
         self.own_button.setVisible(source is not None and own is not None and not source.same_table(own))
         self.timing.setVisible(source is not None)
-        self.timing.widget("width").setEnabled(source is not None and source.is_events)
+        width = self.timing.widget("width")
+        width.parentWidget().layout().setRowVisible(width, source is not None and source.is_events)
         found, trouble = "", self._trouble
         if source is not None:
             try:

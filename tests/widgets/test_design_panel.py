@@ -55,14 +55,14 @@ def test_the_table_that_came_with_the_run(docked, table):
     assert "came with the run" in design.name.text()
     assert design.own_button.isHidden()
     assert design.trouble.isHidden()
-    assert not design.timing.widget("width").isEnabled()
+    assert design.timing.widget("width").isHidden()
 
 
 def test_without_a_design_it_says_what_to_choose(docked):
     _, design = docked()
     assert design.in_words() == "Design: none"
     assert "choose" in design.name.text()
-    with pytest.raises(InputError, match="run has no design: choose a table of labels"):
+    with pytest.raises(InputError, match="there is no design for run: choose a table of labels"):
         design.chosen()
 
 
@@ -83,7 +83,7 @@ def test_events_beside_the_run_are_found(docked, tmp_path):
     _, design = docked(path=str(bold))
     assert "sub-01_task-faces_events.tsv" in design.name.text()
     assert list(design.chosen().volumes("face")) == list(range(10, 40))
-    assert design.timing.widget("width").isEnabled()
+    assert not design.timing.widget("width").isHidden()
     design.timing.value = Timing(delay=4.0, width=6.0)
     assert list(design.chosen().volumes("face")) == list(range(12, 42))
     assert list(design.chosen().volumes("house")) == [52, 53, 54]
