@@ -53,6 +53,12 @@ def _condition_test(options: argparse.Namespace) -> list[measure.Row]:
     return condition_test.rows(options.data, options.repeats)
 
 
+def _region_series(options: argparse.Namespace) -> list[measure.Row]:
+    from benchmarks import region_series
+
+    return region_series.rows(options.data, options.repeats)
+
+
 def _startup(options: argparse.Namespace) -> list[measure.Row]:
     from benchmarks import startup
 
@@ -64,6 +70,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[measure.Row]]] = {
     "new_seed": _new_seed,
     "drag": _drag,
     "condition_test": _condition_test,
+    "region_series": _region_series,
     "startup": _startup,
 }
 
