@@ -30,7 +30,7 @@ def load_ours() -> None:
 
     import napari_connectome as nc
 
-    _ = [getattr(nc, name) for name in nc.__all__]
+    _ = nc.load_run, nc.condition_test
 
 
 def ours(path: Path) -> Any:
@@ -84,6 +84,6 @@ def _row(path: Path, shape: data.Shape, repeats: int) -> measure.Row:
         f"{peaks[0][0]:.0f} / {peaks[1][0]:.0f} MiB",
         "≥ 10 ×, memory ≤ 1/4",
         ratio >= 10 and peaks[0][0] <= peaks[1][0] / 4,
-        f"From `{shape.suffix}`, -log10 p differs by at most {difference:.1g}; without the imports peak memory is "
-        f"{peaks[0][1]:.0f} / {peaks[1][1]:.0f} MiB.",
+        f"From `{shape.suffix}`, -log10 p differs by at most {difference:.1g}, by float32 in the example's own computation; "
+        f"without the imports peak memory is {peaks[0][1]:.0f} / {peaks[1][1]:.0f} MiB.",
     )
