@@ -62,7 +62,7 @@ def test_regions_are_scipys_by_size(shape, connectivity):
 
 
 def test_the_chain_of_nilearns_example_on_the_phantom():
-    phantom = face_house(n_chunks=4)
+    phantom = face_house(n_chunks=6)
     run, labels, within = phantom.run, phantom.labels["labels"].to_numpy(), phantom.ventral_temporal
     smoothed = smooth_img(Nifti1Image(run.data.T.astype(np.float64), run.grid.affine), 6.0).get_fdata().T
     regions, expected = both_ways(smoothed, labels, run.grid, within)
