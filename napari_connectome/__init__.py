@@ -10,9 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_connectome.analyses.brain_mask import brain_mask as brain_mask
+    from napari_connectome.analyses.condition_test import ConditionTest as ConditionTest
+    from napari_connectome.analyses.condition_test import condition_test as condition_test
+    from napari_connectome.analyses.labeling import Labeling as Labeling
+    from napari_connectome.analyses.labeling import make_regions as make_regions
+    from napari_connectome.analyses.region_series import RegionSeries as RegionSeries
+    from napari_connectome.analyses.region_series import region_series as region_series
     from napari_connectome.analyses.seed_map import SeedMap as SeedMap
     from napari_connectome.analyses.seed_map import SeedMapper as SeedMapper
     from napari_connectome.analyses.seed_map import seed_map as seed_map
+    from napari_connectome.analyses.threshold import Threshold as Threshold
+    from napari_connectome.analyses.threshold import threshold as threshold
     from napari_connectome.core.cleaning import Cleaning as Cleaning
     from napari_connectome.core.cleaning import clean as clean
     from napari_connectome.core.grid import Grid as Grid
@@ -22,6 +30,7 @@ if TYPE_CHECKING:
     from napari_connectome.core.values import Run as Run
     from napari_connectome.core.values import Series as Series
     from napari_connectome.core.values import Volume as Volume
+    from napari_connectome.io.design import load_design as load_design
     from napari_connectome.io.load import load_regions as load_regions
     from napari_connectome.io.load import load_run as load_run
     from napari_connectome.io.load import load_volume as load_volume
@@ -31,22 +40,31 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Cleaning": "core.cleaning",
+    "ConditionTest": "analyses.condition_test",
     "Grid": "core.grid",
+    "Labeling": "analyses.labeling",
     "Maps": "core.values",
+    "RegionSeries": "analyses.region_series",
     "Regions": "core.values",
     "Run": "core.values",
     "SeedMap": "analyses.seed_map",
     "SeedMapper": "analyses.seed_map",
     "Series": "core.values",
+    "Threshold": "analyses.threshold",
     "Volume": "core.values",
     "brain_mask": "analyses.brain_mask",
     "clean": "core.cleaning",
+    "condition_test": "analyses.condition_test",
+    "load_design": "io.design",
     "load_regions": "io.load",
     "load_run": "io.load",
     "load_volume": "io.load",
+    "make_regions": "analyses.labeling",
+    "region_series": "analyses.region_series",
     "save": "io.save",
     "seed_map": "analyses.seed_map",
     "smooth": "core.smoothing",
+    "threshold": "analyses.threshold",
 }
 __all__ = [*sorted(_HOME), "__version__"]
 

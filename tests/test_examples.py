@@ -48,3 +48,73 @@ def test_seed_to_voxel_shows_the_default_mode_network(phantom: Any, tmp_path: Pa
     assert means.pop("default mode") > 0.6
     assert max(means.values()) < 0.4
     assert len((tmp_path / "pcc_series.tsv").read_text().splitlines()) == phantom.run.n_volumes + 1
+
+
+def gallery(run: nc.Run, labels: Any, within: np.ndarray) -> dict[str, Any]:
+    """What nilearn's example "Computing a Region of Interest (ROI) mask manually" computes, in its words (x, y, z)."""
+    import nibabel
+    from nilearn import image
+    from nilearn.maskers import NiftiLabelsMasker
+    from scipy import ndimage, stats
+
+    fmri_img = nibabel.Nifti1Image(run.data.T.astype(np.float64), run.grid.affine)
+    smoothed = image.smooth_img(fmri_img, 6).get_fdata()
+    _, p_values = stats.ttest_ind(smoothed[..., labels == "face"], smoothed[..., labels == "house"], axis=-1)
+    with np.errstate(divide="ignore"):
+        log_p_values = -np.log10(p_values)
+    log_p_values[np.isnan(log_p_values)] = 0.0
+    log_p_values[log_p_values > 10.0] = 10.0
+    kept = np.where(log_p_values < 5, 0, log_p_values)
+    bin_p_values_and_vt = np.logical_and(kept != 0, within.T)
+    dilated = ndimage.binary_dilation(bin_p_values_and_vt)
+    regions, _ = ndimage.label(dilated)
+    labels_img = nibabel.Nifti1Image(regions.astype(np.int32), run.grid.affine)
+    masker = NiftiLabelsMasker(labels_img, resampling_target=None, standardize=None)
+    return {"log_p": log_p_values.T, "labels": regions.T, "series": masker.fit_transform(fmri_img)}
+
+
+def same_regions(ours: np.ndarray, theirs: np.ndarray) -> dict[int, int]:
+    """Which of their labels each of ours is: the same sets of voxels, whatever their numbers."""
+    pairs = np.unique(np.stack([ours.ravel(), theirs.ravel()]), axis=1).T
+    pairs = pairs[pairs.any(axis=1)]
+    assert len({a for a, _ in pairs}) == len({b for _, b in pairs}) == len(pairs)
+    return {int(a): int(b) for a, b in pairs}
+
+
+def check_roi_example(folder: Path, run: nc.Run, labels: np.ndarray, within: np.ndarray) -> None:
+    import pandas as pd
+
+    theirs = gallery(run, labels, within)
+    atlas = nc.load_regions(folder / "roi_atlas.nii.gz")
+    np.testing.assert_allclose(nc.load_volume(folder / "roi_log_p.nii.gz").data, theirs["log_p"], atol=4e-5)
+    number = same_regions(atlas.labels, theirs["labels"])
+    sizes = [int((atlas.labels == i).sum()) for i in atlas.ids]
+    assert sizes == sorted(sizes, reverse=True)
+    series = pd.read_csv(folder / "roi_series.tsv", sep="\t")
+    for i, name in atlas.table["name"].items():
+        np.testing.assert_allclose(series[name], theirs["series"][:, number[int(i)] - 1], rtol=1e-6)
+    conditions = pd.read_csv(folder / "roi_conditions.tsv", sep="\t", index_col=0)
+    for name in atlas.table["name"]:
+        for condition in ("face", "house"):
+            mean = series[name][labels == condition].mean()
+            assert np.isclose(conditions.loc[name, condition], mean)
+    assert all(origin.contrast == "face > house" for origins in atlas.origins.values() for origin in origins)
+    assert set(atlas.origins) == set(atlas.ids)
+
+
+def test_roi_from_a_t_test_equals_nilearn_step_by_step(tmp_path: Path) -> None:
+    from napari_connectome.core.phantom import face_house
+
+    (path,) = [path for path in EXAMPLES if path.stem == "roi_from_a_t_test"]
+    script(path, tmp_path)
+    made = face_house()
+    check_roi_example(tmp_path, made.run, made.labels["labels"].to_numpy(), made.ventral_temporal.data)
+
+
+def test_roi_from_a_t_test_on_haxbys_slice(real_data: Path, tmp_path: Path) -> None:
+    (path,) = [path for path in EXAMPLES if path.stem == "roi_from_a_t_test"]
+    folder = real_data / "task_haxby_slice"
+    bold, labels, mask = folder / "bold.nii.gz", folder / "attributes_literal.txt", folder / "mask.nii.gz"
+    script(path, tmp_path, bold, labels, mask)
+    words = np.array([line.split()[0] for line in labels.read_text().splitlines()])
+    check_roi_example(tmp_path, nc.load_run(bold), words, nc.load_volume(mask).data > 0)
