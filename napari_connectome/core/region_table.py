@@ -54,7 +54,7 @@ def region_table(
     columns = {
         "name": region_names(ids, names or {}),
         "voxels": counts,
-        "size_mm3": counts * grid.voxel_volume,
+        "size_mm3": np.round(counts * grid.voxel_volume, 6),  # without the rounding of the determinant
         **dict(zip("xyz", mm.T, strict=True)),
         "hemisphere": _hemispheres(ranks, len(ids), _x_mm(ijk, grid)),
     }

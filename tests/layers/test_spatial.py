@@ -16,7 +16,7 @@ from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
 from napari_connectome.layers import writer
 from napari_connectome.layers.repetition import set_tr
-from napari_connectome.layers.spatial import STRAIGHT, grid_of, layer_kwargs, run_of, to_mm, tr_of, tr_question
+from napari_connectome.layers.spatial import STRAIGHT, grid_of, layer_kwargs, regions_of, run_of, to_mm, tr_of, tr_question
 
 SHAPE = (6, 7, 8)
 
@@ -220,3 +220,15 @@ def test_whoever_hears_of_the_answer_finds_the_new_tr():
     set_tr(layer, 2.5)
     assert set(heard) <= {None, 2.5}
     assert heard[-1] == 2.5
+
+
+@given(grids(least=5))
+@settings(max_examples=5, deadline=None)
+def test_regions_drawn_over_an_oblique_layer_are_at_its_mm(grid):
+    viewer = ViewerModel()
+    viewer.add_layer(image(grid))
+    viewer._new_labels()
+    drawn = viewer.layers[-1]
+    drawn.data[2:4, 3, 5] = 7
+    row = regions_of(drawn, [grid]).table.loc[7]
+    np.testing.assert_allclose(row[["x", "y", "z"]].astype(float), mm_of(grid)[2:4, 3, 5].mean(axis=0), atol=1e-3)
