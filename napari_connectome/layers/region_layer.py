@@ -212,9 +212,11 @@ class RegionLayer:
         data = np.asarray(self.layer.data)
         if self._writing or np.array_equal(self._seen, data):
             return
-        self._read_origins()
         before = self._state
         known = self._states.get(_key_of(data))
+        if info(self.layer).get("origins") != self._published:  # whoever wrote the voxels wrote where they come from, too
+            self._state, known = _State(before.regions, {}), None
+            self._read_origins()
         self._state = _State(before.regions, self._painted_over(data)) if known is None else known
         self._see(data)
         self._publish_origins()

@@ -211,13 +211,16 @@ class TestLayers:
 
     def _look_within(self, within: Volume | None) -> None:
         """Take only the voxels of a mask as tested, where it is another one than before, or was painted in."""
-        if within is None:
-            tested = self._size > 0
-        else:
+        tested = self._size > 0
+        if within is not None:
             self.result.t.grid.require(within.grid, "the test", within.name)
-            tested = (self._size > 0) & (np.asarray(within.data) > 0)
-            if not tested.any():
-                raise InputError(f"{within.name} holds no voxel that was tested: choose another mask, or none.")
+            tested &= np.asarray(within.data) > 0
+        if not tested.any():
+            raise InputError(
+                f"{self.result.origin.run} is the same in every volume, so there is nothing to threshold: choose another run."
+                if within is None
+                else f"{within.name} holds no voxel that was tested: choose another mask, or none."
+            )
         self._within = within
         if not np.array_equal(tested, self._tested):
             self._tested = tested

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from napari.components import ViewerModel
 
 from napari_connectome.core.design import Timing
 from napari_connectome.core.errors import InputError
@@ -16,23 +17,23 @@ def table():
 
 
 @pytest.fixture
-def docked(make_napari_viewer, small_run, add_run):
-    """A viewer with the small run and a design panel on it in a dock; further panels by calling it again."""
+def docked(qtbot, small_run, add_run):
+    """Add the small run to a viewer and make a panel on its design; further panels by calling it with that layer."""
     from napari_connectome.widgets.design import DesignPanel
     from napari_connectome.widgets.panel import Panel
 
-    viewer = make_napari_viewer(show=True)
+    viewer, panels = ViewerModel(), []
 
     def dock(layer=None, **known):
         layer = layer or add_run(viewer, small_run.run, **known)
         panel = Panel(viewer)
+        qtbot.addWidget(panel)
+        panels.append(panel)
         design = DesignPanel(panel)
         panel.column.addWidget(design)
-        viewer.window.add_dock_widget(panel, name="design")
         design.set_run(layer)
         return layer, design
 
-    dock.viewer = viewer
     return dock
 
 
@@ -109,7 +110,7 @@ def test_a_chosen_file_takes_the_place_of_the_run_s_own_and_back(docked, table, 
     [
         ("face\n" * 89, "89 rows"),
         ("", ""),
-        ("onset\tduration\ttrial_type\n999\t1\tface\n", "one of 1 event"),
+        ("onset\tduration\ttrial_type\n999\t1\tface\n", "falls on a volume"),
     ],
 )
 def test_a_file_that_does_not_go_with_the_run_is_told_and_nothing_changes(docked, table, tmp_path, text, said):
@@ -187,10 +188,10 @@ def test_an_unknown_tr_is_asked_for(docked, table):
 
 def test_nothing_is_heard_after_the_dock_is_gone(docked, table):
     layer, design = docked(labels_table=table)
-    panel = design.window() if design.parent() is None else design
-    while panel is not None and type(panel).__name__ != "Panel":
-        panel = panel.parent()
     heard = _heard(design)
-    docked.viewer.window.remove_dock_widget(panel)
-    layer.metadata = {**layer.metadata}
+    panel = design.parent()
+    while not hasattr(panel, "release"):
+        panel = panel.parent()
+    panel.release()
+    layer.metadata = {"connectome": {**layer.metadata["connectome"], "design": None}}
     assert not heard
