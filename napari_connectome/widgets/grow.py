@@ -9,7 +9,6 @@ import numpy as np
 from napari.layers import Layer
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
-from superqt import QCollapsible
 
 from napari_connectome.analyses.growth import Growth
 from napari_connectome.core.origins import Origin
@@ -21,11 +20,12 @@ from napari_connectome.widgets.layer_choice import LayerChoice
 from napari_connectome.widgets.number_slider import NumberSlider
 from napari_connectome.widgets.panel import Panel, row
 from napari_connectome.widgets.region_source import is_paintable
+from napari_connectome.widgets.section import Section
 
 OWNER = "grow by correlation"
 
 
-class Grow(QCollapsible):
+class Grow(Section):
     """The section *Grow by correlation* of a live map.
 
     It is told what grows by `grow`, each time something about that is other than before, and shows it while it is open.
@@ -47,11 +47,12 @@ class Grow(QCollapsible):
     apply_wanted = Signal()
 
     def __init__(self, panel: Panel) -> None:
-        super().__init__("Grow by correlation")
+        inside = QWidget()
+        super().__init__(inside, "Grow by correlation")
         self.viewer = panel.viewer
         self.preview = Preview(self.viewer, OWNER)
         self._growth: RegionGrowth | None = None
-        self._build()
+        self._build(inside)
         self._soon = panel.timer(0, self._show)
         panel.at_end(self.into_choice.close_choice)
         panel.at_end(self.preview.clear)
@@ -61,7 +62,7 @@ class Grow(QCollapsible):
         self.into_choice.chosen.connect(self._on_into)
         self.apply_button.clicked.connect(self.apply_wanted)
 
-    def _build(self) -> None:
+    def _build(self, inside: QWidget) -> None:
         about = next(field for field in fields(Growth) if field.name == "r").metadata
         self.r = NumberSlider()
         self.r.set(Growth().r, about["low"], about["high"], about["step"])
@@ -79,7 +80,6 @@ class Grow(QCollapsible):
         self.apply_button.setToolTip(
             "Write the voxels into the labels layer, where no other region is; Ctrl+Z takes them back."
         )
-        inside = QWidget()
         column = QVBoxLayout(inside)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(row("r ≥", self.r))
@@ -92,8 +92,6 @@ class Grow(QCollapsible):
             column.addWidget(part)
         column.addLayout(end)
         column.addWidget(self.done)
-        self.layout().setContentsMargins(0, 0, 0, 0)
-        self.addWidget(inside)
 
     @property
     def params(self) -> Growth:
