@@ -48,6 +48,15 @@ class Cleaning(Params):
     )
     standardize_confounds: bool = param(True, "Bring the confounds to mean 0 and standard deviation 1 before regression.")
 
+    @property
+    def in_words(self) -> str:
+        """What is taken out of the series, in a few words."""
+        parts = ["detrended"] if self.detrend else []
+        if self.high_pass or math.isfinite(self.low_pass):
+            high = f"{self.low_pass:g}" if math.isfinite(self.low_pass) else "∞"
+            parts.append(f"{self.high_pass:g}–{high} Hz")
+        return ", ".join(parts) or "none"
+
 
 DEFAULT = Cleaning()
 

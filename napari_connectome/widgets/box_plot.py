@@ -82,7 +82,7 @@ class BoxPlot(Plot):
         self._shown = _points(signal, finite, at)
         self._boxes = {name: Box.of(signal[which]) for name, which in finite.items() if which.size}
         self._places = {name: place for place, name in enumerate(finite)}
-        self._names.set_names([(name, f"n = {which.size}") for name, which in finite.items()])
+        self._names.set_names([(name, f"({which.size})") for name, which in finite.items()])
         if color:
             self._color = QColor(color)
         self._draw()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QVBoxLayout, QWidget
-from superqt import QCollapsible
 
 from napari_connectome.analyses.condition_test import REST, ConditionTest
 from napari_connectome.core.design import Design
 from napari_connectome.widgets.form import ChoiceBox
 from napari_connectome.widgets.panel import form
+from napari_connectome.widgets.section import Section
 
 COLUMNS = 2
 """Of tick boxes beside each other; names are long and docks narrow."""
@@ -45,12 +45,10 @@ class ConditionChoice(QWidget):
         self.a_box.setToolTip("The condition that makes the difference and t positive.")
         self.b_box.setToolTip("The condition that makes the difference and t negative.")
         self._before, self._wished = ("", ""), (ConditionTest().a, ConditionTest().b)
-        self.ticks = QCollapsible()
-        self.ticks.layout().setContentsMargins(0, 0, 0, 0)
         inside = QWidget()
         self._grid = QGridLayout(inside)
         self._grid.setContentsMargins(0, 0, 0, 0)
-        self.ticks.addWidget(inside)
+        self.ticks = Section(inside)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         self.pair = QWidget()

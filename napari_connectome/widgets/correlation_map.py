@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from napari.layers import Layer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QPushButton
@@ -201,11 +200,6 @@ class CorrelationMap(Panel):
 def _in_words(form: ParamsForm[Cleaning]) -> str:
     """The cleaning in one line."""
     try:
-        cleaning = form.value
+        return f"Cleaning: {form.value.in_words}"
     except InputError:
         return "Cleaning: see here"
-    parts = ["detrended"] if cleaning.detrend else []
-    if cleaning.high_pass or np.isfinite(cleaning.low_pass):
-        high = f"{cleaning.low_pass:g}" if np.isfinite(cleaning.low_pass) else "∞"
-        parts.append(f"{cleaning.high_pass:g}–{high} Hz")
-    return f"Cleaning: {', '.join(parts) or 'none'}"

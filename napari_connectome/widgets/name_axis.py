@@ -16,7 +16,7 @@ from napari_connectome.widgets.plot import import_pyqtgraph
 pg = import_pyqtgraph()
 GAP = 4
 """Pixels between the axis and a name, and between names."""
-LONGEST = 90
+LONGEST = 76
 """Pixels an upright name may take; a longer one ends in an ellipsis."""
 
 

@@ -17,6 +17,8 @@ Array = npt.NDArray[Any]
 
 WIDE = 1e7
 """Half the height of what marks a stretch of time, in the plot's unit: far beyond any axis."""
+ONE_BELOW_THE_OTHER = 3
+"""Names of series that go into one column; more take two, so that a low plot has room for them."""
 
 
 class SeriesPlot(Plot):
@@ -85,6 +87,7 @@ class SeriesPlot(Plot):
             curve = self._curves[name] = self._plot.plot(name=name, pen=pen, antialias=True)
         elif color:
             curve.setPen(self._pg.mkPen(color, width=1))
+        self._legend.setColumnCount(1 if len(self._curves) <= ONE_BELOW_THE_OTHER else 2)
         joined = np.append(np.diff(at) < 1.5 * _spacing(at), True)
         curve.setData(at, np.asarray(values, dtype=np.float64), connect="all" if joined.all() else joined)
         if not self._times.size:

@@ -43,7 +43,7 @@ def test_the_boxes_are_those_of_the_finite_values(plot):
     assert plot.conditions == ("face", "house")
     for name, which in VOLUMES.items():
         assert plot.boxes[name] == Box.of(VALUES[which][np.isfinite(VALUES[which])])
-    assert plot._names.names == [("face", "n = 23"), ("house", "n = 36")]
+    assert plot._names.names == [("face", "(23)"), ("house", "(36)")]
     drawn = [item for item in plot._items if "whiskerFunc" in vars(item)]
     for item, box in zip(drawn, plot.boxes.values(), strict=True):
         (five,) = item.opts["data"]
@@ -132,7 +132,7 @@ def test_the_points_lie_at_the_same_place_whatever_is_shown(plot):
 def test_conditions_without_a_value_keep_their_place_without_a_box(plot):
     plot.set_values(np.full(len(TIMES), np.nan), VOLUMES, TIMES)
     assert plot.conditions == ()
-    assert plot._names.names == [("face", "n = 0"), ("house", "n = 0")]
+    assert plot._names.names == [("face", "(0)"), ("house", "(0)")]
     assert plot.to_frame().empty
     click(plot, 0, 0)
     plot.set_values(VALUES, {**VOLUMES, "cat": np.array([], dtype=int)}, TIMES)
