@@ -16,7 +16,8 @@ import numpy.typing as npt
 from napari_connectome.core import memory
 from napari_connectome.core.errors import Progress, part, silent
 from napari_connectome.core.grid import Grid
-from napari_connectome.core.smoothing import apply_axes
+from napari_connectome.core.smoothing import apply_axes, float_like
+from napari_connectome.core.threads import one_thread
 from napari_connectome.core.voxel_reader import SmoothReader, VoxelReader, box_of, smoothing_box
 
 Array = npt.NDArray[Any]
@@ -120,11 +121,12 @@ def eigenvariates(
     rows = len(volumes) if matrix is None else len(matrix)
     out = np.full((rows, len(sets)), np.nan)
     done, total = 0, max(1, sum(map(len, sets)))
-    for group in _groups(sets, len(volumes) * data.dtype.itemsize):
+    kind = np.dtype(float_like(data.dtype)) if fwhm > 0 else data.dtype
+    for group in _groups(sets, len(volumes) * kind.itemsize):
         size = sum(len(sets[i]) for i in group)
-        memory.require(size * len(volumes) * data.dtype.itemsize, "the first eigenvariate of regions")
+        memory.require(size * len(volumes) * kind.itemsize, "the first eigenvariate of regions")
         read = _reader(data, grid, np.concatenate([sets[i] for i in group]), fwhm)
-        block = np.empty((len(volumes), size), dtype=read(volumes[0]).dtype)
+        block = np.empty((len(volumes), size), dtype=kind)
         share = size / total
         for row, t in enumerate(volumes):
             block[row] = read(t)
@@ -133,7 +135,8 @@ def eigenvariates(
         for i in group:
             high = low + len(sets[i])
             before, after = (done / total + share * (0.5 + 0.5 * end / size) for end in (low, high))
-            out[:, i] = _eigenvariate(block[:, low:high], matrix, part(progress, before, after))
+            with one_thread():  # hundreds of small products, which two threads only slow down
+                out[:, i] = _eigenvariate(block[:, low:high], matrix, part(progress, before, after))
             low = high
         done += size
     return out
