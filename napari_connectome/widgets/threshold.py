@@ -82,6 +82,7 @@ class ThresholdPanel(QWidget):
         self._way = LOG_P
         self._numbers: dict[Way, float] = {}
         self._told = False
+        self._within: Layer | None = None
         self._build()
         self._rest = panel.timer(REST, self._on_rest)
         panel.follow(self.viewer.layers.events.removed, self._on_removed)
@@ -122,8 +123,8 @@ class ThresholdPanel(QWidget):
         self.way_choice.activated.connect(self._on_way)
         self.number.moved.connect(self._on_number)
         self.side_choice.activated.connect(self._follow)
-        self.within_choice.chosen.connect(self._follow)
-        self.within_choice.altered.connect(self._follow)
+        self.within_choice.chosen.connect(self._on_within)
+        self.within_choice.altered.connect(self._on_within)
         self.size.changed.connect(self._follow)
         self.clip_form.changed.connect(self._on_clip)
 
@@ -195,6 +196,14 @@ class ThresholdPanel(QWidget):
         if self.shown is not None:
             self._show_number(self.shown)
             self._follow()
+
+    def _on_within(self, layer: Layer | None) -> None:
+        before, self._within = self._within, layer
+        if self.shown is None or self.shown.mask_layer not in self.viewer.layers:
+            return  # layers are being removed, perhaps all of them: none is to be added
+        self._follow()
+        if layer is None and before is not None and before not in self.viewer.layers:
+            self._say(f"{before.name} was removed from the viewer: the mask is no longer limited to it.")
 
     def _on_clip(self) -> None:
         if self.shown is not None:

@@ -197,7 +197,11 @@ def test_sides_cluster_size_and_within(opened, task, until):
     panel.within_choice.layer = front
     np.testing.assert_array_equal(shown.mask_layer.data, high & (inside > 0))
     assert info(shown.mask_layer)["origins"][1][0]["threshold"].endswith("within front half")
+    viewer.layers.remove(front)
+    assert widget.message.text() == "front half was removed from the viewer: the mask is no longer limited to it."
+    np.testing.assert_array_equal(shown.mask_layer.data, high)
     panel.size.value = panel.size.value.replace(cluster_size=1000)
+    assert not widget.message.text()
     assert not shown.mask_layer.data.any()
     assert panel.size_mm3.text() == "216,000 mm³"
     assert panel.account.text() == "0 voxels, 0 mm³ (0 clusters)."
@@ -330,6 +334,17 @@ def test_a_removed_mask_is_told_and_comes_back(opened, until):
     assert not widget.message.text()
     _test(widget, until)
     assert {info(layer).get("role") for layer in viewer.layers} >= {MASK, STATISTIC}
+
+
+def test_taking_out_all_layers_adds_none(opened, task, until):
+    viewer, _, widget = opened()
+    inside = viewer.add_labels(np.ones(task.grid.shape, dtype=np.uint8), name="all", **layer_kwargs(task.grid))
+    viewer.layers.move(viewer.layers.index(inside), 0)
+    _test(widget, until)
+    widget.threshold.within_choice.layer = inside
+    viewer.layers.select_all()
+    viewer.layers.remove_selected()
+    assert not len(viewer.layers)
 
 
 def test_another_run_is_not_mixed_with_the_one_before(opened, task, add_run, until):
