@@ -1,7 +1,8 @@
-"""The plugin at work on the sample run: a seed in the posterior cingulate, and its correlation map.
+"""The plugin at work on the sample runs: a seed in the posterior cingulate, and regions from a test of faces against houses.
 
-With a display, opens napari and leaves it to you: drag the point called PCC. With ``--pictures FOLDER``, drags it along a path
-with the mouse instead, and writes pictures, the map and the seed's series into the folder.
+With a display, opens napari and leaves it to you: drag the point called PCC; with ``--regions``, press Test. With ``--pictures
+FOLDER``, drags the seed along a path with the mouse instead, makes regions from the test, and writes pictures, maps, atlas and
+tables into the folder.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import napari
 import numpy as np
 
 from tools.mouse import Mouse, let_work
+from tools.workshop import walk
 
 PATIENCE = 120.0  # seconds
 PLUGIN = "napari-connectome"
@@ -26,16 +28,39 @@ def main() -> None:
     """Open the window; then hand it over, or drag and write."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="drag the seed by itself and write pictures there")
-    folder = parser.parse_args().pictures
-    viewer, widget = open_sample()
+    parser.add_argument("--regions", action="store_true", help="open the ROI t-test on the face/house phantom instead")
+    options = parser.parse_args()
+    folder = options.pictures
     if folder is None:
+        open_regions() if options.regions else open_sample()
         napari.run()
         return
+    viewer, widget = open_sample()
     written = drag_and_write(viewer, widget, folder)
     viewer.close()
     print("The seed was dragged from the posterior cingulate to the visual cortex; the map followed. Written:")
+    report(written)
+    viewer = open_regions()
+    shop = walk(viewer, folder / "regions", "Ventral temporal mask")
+    viewer.close()
+    print("Faces were tested against houses, and the regions cut out, dilated, labelled, painted in and measured. Written:")
+    report(shop.written)
+
+
+def report(written: list[Path]) -> None:
+    """Say what was written."""
     for path in written:
         print(f"  {path}")
+
+
+def open_regions() -> Any:
+    """The face/house phantom with the ROI t-test beside it."""
+    viewer = napari.Viewer(title="napari-connectome: press Test")
+    viewer.window.resize(1500, 950)
+    viewer.open_sample(PLUGIN, "face_house")
+    viewer.window.add_plugin_dock_widget(PLUGIN, "ROI t-test")
+    let_work(lambda: False, 0.5)
+    return viewer
 
 
 def open_sample() -> tuple[Any, Any]:
