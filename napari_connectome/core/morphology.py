@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_connectome.core.census import census, relabelled
 from napari_connectome.core.crop import Crop
 from napari_connectome.core.neighbours import Neighbours, connected
 
@@ -172,10 +173,10 @@ def _enclosed(labels: Array, pockets: Array, several: Array, around: Neighbours,
     lows, highs = (
         np.array([[getattr(boxes[p - 1][axis], end) for axis in axes] for p in several]) for end in ("start", "stop")
     )
-    ids, ranks = np.unique(labels, return_inverse=True)
+    ids = census(labels)[0].tolist()
+    ranks = relabelled(labels, {region: rank + 1 for rank, region in enumerate(ids)})
     closest: dict[int, tuple[float, int]] = {}
-    # Rank 0 is background, since the margin is.
-    for region, wall in zip(ids[1:].tolist(), find_objects(ranks.reshape(labels.shape)), strict=True):
+    for region, wall in zip(ids, find_objects(ranks, len(ids)), strict=True):
         low, high = [wall[axis].start for axis in axes], [wall[axis].stop for axis in axes]
         within = several[np.all((lows > low) & (highs < high), axis=1)].tolist()
         if not within:
