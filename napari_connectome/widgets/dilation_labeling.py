@@ -125,6 +125,7 @@ class DilationLabeling(Panel):
         self.table.delete_pressed.connect(self.edit.drop)
         self.pick_button.toggled.connect(self._on_pick_toggled)
         self.edit.said.connect(self.say)
+        self.measure.regions_chosen.connect(self._on_measured)
         self.edit.made.connect(self._on_made)
         self.pointer.hovered.connect(self.table.light)
         self.pointer.picked.connect(self._on_picked)
@@ -305,6 +306,11 @@ class DilationLabeling(Panel):
         chosen = set(self.table.chosen)
         self.table.chosen = (chosen ^ {region} if add else {region}) - {0}
         self._show_chosen()
+
+    def _on_measured(self, ids: list[int]) -> None:
+        """Follow regions chosen among the measures."""
+        self.table.chosen = ids
+        self._on_rows()
 
     # -- undo and save ------------------------------------------------------------------------------------------------
 

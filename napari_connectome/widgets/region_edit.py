@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -383,7 +383,13 @@ class RegionEdit(QWidget):
 
     def merge(self) -> None:
         """Make one region of those selected."""
-        self._at_once(merge, "Merged", 2)
+        self._at_once(self._merged, "Merged", 2)
+
+    def _merged(self, labels: Array, ids: Collection[int]) -> Edit:
+        """Regions as one: where that with the lowest label has no name, the first that has one gives it."""
+        edit, names = merge(labels, ids), {} if self.regions is None else self.regions.names
+        given = next((names[i] for i in sorted(ids) if i in names), "")
+        return replace(edit, names={min(ids): given}) if given else edit
 
     def _at_once(self, change: Callable[[Array, Collection[int]], Edit], done: str, needed: int) -> None:
         with _Telling(self.said):
@@ -455,7 +461,7 @@ def _beside(edit: Edit, labels: Array, chosen: Collection[int]) -> Edit:
     """An edit of some regions, with the others as they were; these give way to nobody."""
     others = drop(labels, chosen)
     changed = np.where(others.labels > 0, others.labels, edit.labels)
-    return Edit(changed, {**others.sources, **edit.sources}, edit.names, edit.notices, edit.others)
+    return replace(edit, labels=changed, sources={**others.sources, **edit.sources})
 
 
 def _account(regions: RegionLayer, edit: Edit) -> str:

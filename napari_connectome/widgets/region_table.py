@@ -101,7 +101,8 @@ class RegionModel(QAbstractTableModel):
         order = self._order()
         if np.array_equal(self._table["index"].to_numpy()[order], self.ids):
             self._take(order)
-            self.dataChanged.emit(self.index(0, 0), self.index(max(len(self.ids) - 1, 0), len(COLUMNS) - 1))
+            if len(self.ids):
+                self.dataChanged.emit(self.index(0, 0), self.index(len(self.ids) - 1, len(COLUMNS) - 1))
             return False
         self.beginResetModel()
         self._take(order)
@@ -136,7 +137,8 @@ class RegionModel(QAbstractTableModel):
             return ""
         name, voxels, size, origin = (self._text(row, key) for key in ("name", "voxels", "size_mm3", "origin"))
         place = ", ".join(self._text(row, axis) for axis in "xyz")
-        return f"{name}: {voxels} voxels, {size} mm³, at {place} mm.{f' {origin}' if origin else ''}"
+        some = f"{voxels} voxel{'s' * (voxels != '1')}"
+        return f"{name}: {some}, {size} mm³, at {place} mm.{f' {origin}' if origin else ''}"
 
     def rowCount(self, parent: QModelIndex | None = None) -> int:  # noqa: N802
         """One row a region."""
@@ -244,7 +246,7 @@ class RegionTable(QTableView):
         self.setMinimumHeight(6 * ROWS)
         self.setSortingEnabled(True)
         self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
-        self.horizontalHeader().sortIndicatorChanged.connect(self._on_sorted)
+        self.regions.modelReset.connect(self._on_reset)
         self.regions.renamed.connect(self.renamed)
         self.selectionModel().selectionChanged.connect(self._on_selection)
         self._chosen: tuple[int, ...] = ()
@@ -282,7 +284,6 @@ class RegionTable(QTableView):
                 self.setColumnHidden(i, hidden)
         place = self.verticalScrollBar().value()
         if self.regions.show_table(table, origins, color):
-            self._select()
             self.verticalScrollBar().setValue(place)
         self._chosen = tuple(i for i in self._chosen if self.regions.row_of(i) >= 0)
 
@@ -316,7 +317,9 @@ class RegionTable(QTableView):
     def _on_clicked(self, *_: Any) -> None:
         self.rows_chosen.emit()
 
-    def _on_sorted(self, *_: Any) -> None:
+    def _on_reset(self) -> None:
+        """Rows have come, gone or moved: the regions chosen are chosen still."""
+        self.updateGeometries()  # otherwise Qt does so later, and until then nothing scrolls
         self._select()
 
     def _on_selection(self, *_: Any) -> None:
