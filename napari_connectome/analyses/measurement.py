@@ -20,6 +20,7 @@ Array = npt.NDArray[Any]
 
 TIME, CONDITION = "time", "trial_type"
 """First columns of a table of series; seconds, and BIDS's word for the condition of a volume."""
+UNITS = {"zscore_sample": " (z)", "psc": " (%)", "none": ""}
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,8 +80,13 @@ class Measurement:
     @property
     def unusable(self) -> list[int]:
         """Regions without a value: none of their voxels is finite throughout."""
-        empty: Array = np.isnan(self.series.data).all(axis=0)
-        return [i for i, none in zip(self.ids, empty, strict=True) if none]
+        return [i for i, column in zip(self.ids, self.series.data.T, strict=True) if np.isnan(column).all()]
+
+    @property
+    def unit(self) -> str:
+        """What the series are, and in which unit, for an axis."""
+        what = "first eigenvariate" if self.params.summary == "eigenvariate" else "signal"
+        return what + UNITS[self.params.cleaning.standardize]
 
     def signal(self, region: int) -> Array:
         """The series (t,) of a region; NaN for volumes that do not count."""
@@ -115,10 +121,7 @@ class Measurement:
     def about(self, design: Design | None = None, conditions: Sequence[str] = ()) -> dict[str, Any]:
         """How it came about, in plain values, for the .json beside a table; `conditions` are those compared."""
         origins = origins_to_dict(self.regions.origins)
-        table = self.regions.table
-        voxels = np.bincount(
-            np.searchsorted(self.regions.ids, self.regions.labels[self.regions.labels > 0]), minlength=len(table)
-        )
+        voxels = np.rint(self.regions.table["size_mm3"].to_numpy() / self.regions.grid.voxel_volume)
         about: dict[str, Any] = {
             "analysis": "region_series",
             "parameters": self.params.to_dict(),

@@ -129,14 +129,13 @@ class BoxPlot(Plot):
             )
             item.setWhiskerFunc(_ends)
             self._items.append(item)
-        for name, points in self._shown.groupby("condition", sort=False):
-            outside = self._boxes[str(name)].outside(points["value"].to_numpy())
+        for name, box in self._boxes.items():
+            points = self._shown[self._shown["condition"] == name]
+            outside = box.outside(points["value"].to_numpy())
             brushes = [ink if out else faint for out in outside]
             sizes = np.where(outside, 6, 4)
             about = {"pen": None, "symbol": "o", "symbolPen": None, "symbolBrush": brushes, "symbolSize": sizes}
-            self._items.append(
-                self._pg.PlotDataItem(points["x"].to_numpy(), points["value"].to_numpy(), name=str(name), **about)
-            )
+            self._items.append(self._pg.PlotDataItem(points["x"].to_numpy(), points["value"].to_numpy(), name=name, **about))
         for item in self._items:
             self._plot.addItem(item)
 
@@ -152,7 +151,7 @@ class BoxPlot(Plot):
         if row is None:
             QToolTip.hideText()
             return
-        text = f"{row['condition']}, volume {row['volume']} ({row['time']:g} s): {row['value']:.4g}"
+        text = f"{row['condition']}, volume {row['volume']} ({row['time']:g} s): {row['value']:.4g}\nClick to go there."
         QToolTip.showText(port.mapToGlobal(position.toPoint()), text, port)
 
     def _at(self, position: QPointF) -> Any:

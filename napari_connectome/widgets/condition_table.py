@@ -15,7 +15,7 @@ from napari_connectome.core.condition_table import mean_column
 from napari_connectome.widgets.seed_table import WARNING
 
 NAME, DIFFERENCE, T, P, SAID = 0, 3, 4, 5, 6
-WIDTHS = (96, 54, 54, 78, 46, 66, 240)
+WIDTHS = (84, 50, 50, 50, 46, 62, 240)
 TESTED = "Two-sided, equal variances; volumes are taken as independent and p is not corrected for the number of regions."
 ROWS = 24
 """Pixels a row is high."""
@@ -118,7 +118,7 @@ class ConditionTable(QTableWidget):
             f"p of t. {TESTED}",
             "Why the test must be taken with care.",
         )
-        for column, (title, tip) in enumerate(zip(("Region", a, b, "Difference", "t", "p", "Warning"), tips, strict=True)):
+        for column, (title, tip) in enumerate(zip(("Region", a, b, "A − B", "t", "p", "Warning"), tips, strict=True)):
             item = QTableWidgetItem(title)
             item.setToolTip(tip)
             self.setHorizontalHeaderItem(column, item)

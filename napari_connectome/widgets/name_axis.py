@@ -13,14 +13,14 @@ from qtpy.QtGui import QFontMetricsF
 
 from napari_connectome.widgets.plot import import_pyqtgraph
 
-pg = import_pyqtgraph()
+AxisItem: Any = import_pyqtgraph().AxisItem
 GAP = 4
 """Pixels between the axis and a name, and between names."""
 LONGEST = 76
 """Pixels an upright name may take; a longer one ends in an ellipsis."""
 
 
-class NameAxis(pg.AxisItem):
+class NameAxis(AxisItem):
     """Names at 0, 1, 2, …, with a second line below each (or behind it where they stand upright)."""
 
     def __init__(self) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from napari.layers import Layer
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
@@ -19,16 +18,13 @@ from napari_connectome.analyses.region_series import RegionSeries, region_series
 from napari_connectome.core.errors import InputError, Progress
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.origins import Origins
+from napari_connectome.core.region_table import region_names
 from napari_connectome.core.values import Regions, Run
 from napari_connectome.layers.region_layer import RegionLayer
-from napari_connectome.layers.spatial import grid_of, is_run, run_of
-from napari_connectome.widgets.design import DesignPanel
-from napari_connectome.widgets.form import ParamsForm
-from napari_connectome.widgets.layer_choice import LayerChoice
-from napari_connectome.widgets.panel import Panel, row
+from napari_connectome.layers.spatial import grid_of
+from napari_connectome.widgets.measure_options import MeasureOptions
+from napari_connectome.widgets.panel import Panel
 from napari_connectome.widgets.region_results import RegionResults
-from napari_connectome.widgets.repetition import RepetitionRow
-from napari_connectome.widgets.section import Section
 from napari_connectome.widgets.seed_table import WARNING
 from napari_connectome.widgets.work import Work, WorkBar
 
@@ -41,8 +37,6 @@ STROKE = 150
 LIVE = 0.2
 """Seconds measuring may take for it to follow every edit by itself."""
 
-SCALES = {"zscore_sample": "; z-scored", "psc": "; percent signal change", "none": ""}
-
 
 class RegionMeasure(QWidget):
     """Measure the regions of a layer in a run.
@@ -54,6 +48,8 @@ class RegionMeasure(QWidget):
 
     Attributes
     ----------
+    options : MeasureOptions
+        The run, its design, and how to measure.
     results : RegionResults
         Plots, table and what can be saved.
     regions_chosen : Signal(list)
@@ -71,17 +67,10 @@ class RegionMeasure(QWidget):
         self._again = panel.timer(SETTLE, self.measure)
         self._after_stroke = panel.timer(STROKE, self._on_edited)
         self._connect(panel)
-        self._on_run(self.run_choice.layer)
+        self._show_design()
 
     def _build(self, panel: Panel) -> None:
-        self.run_choice = LayerChoice(self.viewer, is_run)
-        self.run_choice.setToolTip("The BOLD run to measure in: a 4-D image layer (t, z, y, x).")
-        self.repetition = RepetitionRow()
-        self.design = DesignPanel(panel)
-        self.form = ParamsForm(RegionSeries(), fields=("summary", "fwhm"))
-        fields = ("detrend", "high_pass", "low_pass", "filter", "standardize")
-        self.cleaning = ParamsForm(RegionSeries().cleaning, fields=fields)
-        self.sections = [Section(self.design), Section(self.cleaning)]
+        self.options = MeasureOptions(panel)
         self.measure_button = QPushButton("Measure")
         self.measure_button.setToolTip("Take the series of every region from the run.")
         self.work = Work(self)
@@ -91,25 +80,17 @@ class RegionMeasure(QWidget):
         self.results = RegionResults()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 4, 0, 0)
-        column.addLayout(row("Run", self.run_choice))
-        column.addWidget(self.repetition)
-        for part in (self.sections[0], self.form, self.sections[1], self.measure_button, WorkBar(self.work)):
-            column.addWidget(part)
-        for part in (self.message, self.stale, self.results):
+        for part in (self.options, self.measure_button, WorkBar(self.work), self.message, self.stale, self.results):
             column.addWidget(part)
         column.addStretch(1)
 
     def _connect(self, panel: Panel) -> None:
         panel.at_end(self.work.close)
-        panel.at_end(self.run_choice.close_choice)
         panel.at_end(self._let_go)
         panel.follow(self.viewer.dims.events.current_step, self._on_dims)
-        self.run_choice.chosen.connect(self._on_run)
-        self.run_choice.altered.connect(self._on_run)
-        self.repetition.answered.connect(self._on_answered)
-        self.design.changed.connect(self._show_design)
-        self.form.changed.connect(self._on_option)
-        self.cleaning.changed.connect(self._on_option)
+        self.options.run_changed.connect(self._on_run)
+        self.options.changed.connect(self._on_option)
+        self.options.design_changed.connect(self._show_design)
         self.measure_button.clicked.connect(self.measure)
         self.work.failed.connect(self._failed)
         self.work.cancelled.connect(self._on_cancelled)
@@ -118,19 +99,15 @@ class RegionMeasure(QWidget):
         self.results.said.connect(self.say)
 
     def set_regions(self, regions: RegionLayer | None) -> None:
-        """Measure the regions of another layer, or none."""
+        """Measure the regions of another layer, or none; by itself, if regions were measured before and it was quick."""
         if regions is self._regions:
             return
-        before = self._regions is not None and self.results.measurement is not None
+        again = self._drop() and self._seconds < LIVE
         self._let_go()
-        self.work.close()
-        self.results.show_measurement(None, {})
-        self.stale.hide()
-        self.say("")
         self._regions = regions
         if regions is not None:
             regions.changed.connect(self._on_changed)
-            if before and self._seconds < LIVE:
+            if again:
                 self.measure()
 
     def choose(self, ids: list[int]) -> None:
@@ -164,24 +141,20 @@ class RegionMeasure(QWidget):
 
     def _gather(self) -> tuple[Run, RegionSeries, Any]:
         """The run, the parameters, and a function that makes the regions, as they are now, in the background."""
-        if self._regions is None:
+        regions = self._regions
+        if regions is None:
             raise InputError("there are no regions: choose a labels layer that has some.")
-        layer = self.run_choice.layer
-        if layer is None:
-            raise InputError("there is no run: open a 4-D image (File > Open, or File > Open Sample > Connectome).")
-        run, regions = run_of(layer), self._regions
+        run = self.options.run
         labels, grid = regions.labels.copy(), grid_of(regions.layer, [run.grid])
         if not labels.any():
             raise InputError(f"{regions.layer.name} has no regions yet: paint or make some first.")
-        params = self.form.value.replace(cleaning=self.cleaning.value)
-        return run, params, partial(_regions, labels, grid, dict(regions.names), dict(regions.origins))
+        return run, self.options.params, partial(_regions, labels, grid, dict(regions.names), dict(regions.origins))
 
     def _on_measured(self, measured: tuple[Measurement, float]) -> None:
         measurement, self._seconds = measured
         self.stale.hide()
         self.say("")
         self._show(measurement)
-        self._show_design()
         self._on_dims()
         self._on_edited()  # perhaps meanwhile
 
@@ -190,6 +163,17 @@ class RegionMeasure(QWidget):
         colors = {} if layer is None else {i: layer.get_color(i) for i in measurement.ids}
         found = {i: QColor.fromRgbF(*(float(part) for part in rgba)) for i, rgba in colors.items() if rgba is not None}
         self.results.show_measurement(measurement, found)
+
+    def _drop(self) -> bool:
+        """Stop measuring and take away what is shown, since it is of something else; return whether there was anything."""
+        meant = self.results.measurement is not None or self.work.busy
+        self._again.stop()
+        self._after_stroke.stop()
+        self.work.close()
+        self.results.show_measurement(None, {})
+        self.stale.hide()
+        self.say("")
+        return meant
 
     def _failed(self, sentence: str) -> None:
         """Say why there is nothing new, and what is shown instead."""
@@ -202,28 +186,19 @@ class RegionMeasure(QWidget):
 
     # -- what else changes --------------------------------------------------------------------------------------------
 
-    def _on_run(self, layer: Layer | None) -> None:
-        """Show another run, or other data of it; measure again by itself, once it was measured before."""
-        self.repetition.ask(layer)
-        self.design.set_run(layer)
-        again = self.results.measurement is not None or self.work.busy
-        self.work.close()
-        self.results.show_measurement(None, {})
-        self.stale.hide()
-        self._show_design()
-        if again and layer is not None:
+    def _on_run(self) -> None:
+        """Another run, or other data of it: measure again by itself, once it was measured before."""
+        if self._drop() and self.options.run_choice.layer is not None:
             self._again.start()
-
-    def _on_answered(self) -> None:
-        self.design.set_run(self.run_choice.layer)
         self._show_design()
-        self._on_option()
 
     def _on_option(self) -> None:
         """Measure again by itself, once it was measured before."""
-        self._name_sections()
         if self.results.measurement is not None or self.work.busy:
             self._again.start()
+
+    def _show_design(self) -> None:
+        self.results.show_design(self.options.design)
 
     def _on_changed(self) -> None:
         if self.results.measurement is not None:
@@ -247,26 +222,10 @@ class RegionMeasure(QWidget):
                 self.stale.show()
             return
         self.stale.hide()
-        now = _regions(found.regions.labels, found.regions.grid, dict(regions.names), dict(regions.origins))
-        if now.origins != found.regions.origins or list(now.table["name"]) != list(found.regions.table["name"]):
-            self._show(found.renamed(now))
-
-    def _show_design(self) -> None:
-        self._name_sections()
-        try:
-            self.results.show_design(self.design.chosen())
-        except InputError:
-            self.results.show_design(None)
-
-    def _name_sections(self) -> None:
-        """Say in the titles what is chosen, so that nothing has to be opened to be known."""
-        try:
-            cleaning = self.cleaning.value
-            words = f"Cleaning: {cleaning.in_words}{SCALES[cleaning.standardize]}"
-        except InputError:
-            words = "Cleaning: see here"
-        for section, text in zip(self.sections, (self.design.in_words(), words), strict=True):
-            section.setText(text)
+        names, origins = dict(regions.names), dict(regions.origins)
+        of_these = {i: origins[i] for i in found.ids if i in origins}
+        if region_names(found.regions.ids, names) != list(found.series.names) or of_these != found.regions.origins:
+            self._show(found.renamed(_regions(found.regions.labels, found.regions.grid, names, origins)))
 
     def _on_dims(self) -> None:
         if self.viewer.dims.ndim == 4:

@@ -122,12 +122,12 @@ def test_a_press_measures_and_shows_everything(bench, scene):
     assert results.boxes.conditions == ("face", "house", "cat"), "all but rest"
     assert results.boxes.boxes["face"].median > results.boxes.boxes["house"].median + 3
     expected = condition_table(region_series(scene.run, scene.regions), scene.design, "face", "house")
-    table = results.table
+    table = results.by_condition.table
     assert [table.item(row, 0).text() for row in range(3)] == ["face area", "house area", "hole"]
     for row, t in enumerate(expected["t"]):
         assert table.item(row, 4).text() == ("n/a" if np.isnan(t) else f"{t:.4g}")
     assert float(table.item(0, 3).text()) > 3 > -3 > float(table.item(1, 3).text())
-    assert results.warning.isHidden()
+    assert results.by_condition.warning.isHidden()
     assert table.item(0, 6).text() == ""
 
 
@@ -167,21 +167,21 @@ def test_regions_are_chosen_from_outside_and_here(bench):
     measure.choose([1, 2, 5, 999])
     assert results.series.names == ("face area", "house area"), "what has no value is not drawn"
     assert results.series._label == "signal − mean"
-    assert results.region == 1
-    assert results.table.chosen == [1, 2, 5]
+    assert results.by_condition.region == 1
+    assert results.by_condition.table.chosen == [1, 2, 5]
     measure.choose([])
     assert results.chosen == [1, 2, 5]
     measure.choose([2])
-    assert results.region == 2
+    assert results.by_condition.region == 2
     assert results.series._label == "signal"
     assert told == []
-    row = next(row for row in range(3) if results.table.item(row, 0).text() == "face area")
-    where = results.table.visualItemRect(results.table.item(row, 0)).center()
-    QTest.mouseClick(results.table.viewport(), Qt.MouseButton.LeftButton, pos=where)
+    row = next(row for row in range(3) if results.by_condition.table.item(row, 0).text() == "face area")
+    where = results.by_condition.table.visualItemRect(results.by_condition.table.item(row, 0)).center()
+    QTest.mouseClick(results.by_condition.table.viewport(), Qt.MouseButton.LeftButton, pos=where)
     assert told == [[1]]
     assert results.series.names == ("face area",)
-    results.region_box.setCurrentIndex(1)
-    results.region_box.activated.emit(1)
+    results.by_condition.region_box.setCurrentIndex(1)
+    results.by_condition.region_box.activated.emit(1)
     assert told[-1] == [2]
     assert results.boxes.boxes["house"].median > 540
 
@@ -191,24 +191,24 @@ def test_circular_regions_are_warned_of_in_plain_sight(bench, scene):
     set_origin(bench, scene)
     measure.measure()
     bench.wait()
-    assert results.warning.isVisible()
-    assert results.warning.text().startswith(f"⚠ {CIRCULAR}")
-    assert "#d97b00" in results.warning.styleSheet()
-    assert results.table.item(0, 0).text() == "⚠ face area"
-    assert results.table.item(0, 6).text() == results.table.item(0, 3).toolTip()
-    assert results.table.item(0, 6).text().startswith(CIRCULAR)
-    assert results.table.item(1, 0).text() == "house area"
+    assert results.by_condition.warning.isVisible()
+    assert results.by_condition.warning.text().startswith(f"⚠ {CIRCULAR}")
+    assert "#d97b00" in results.by_condition.warning.styleSheet()
+    assert results.by_condition.table.item(0, 0).text() == "⚠ face area"
+    assert results.by_condition.table.item(0, 6).text() == results.by_condition.table.item(0, 3).toolTip()
+    assert results.by_condition.table.item(0, 6).text().startswith(CIRCULAR)
+    assert results.by_condition.table.item(1, 0).text() == "house area"
     measure.choose([2])
-    assert results.warning.text() == "⚠ 1 of 3 regions is not independent of this run, see the table."
-    results.conditions.choose("cat", "rest")
-    assert results.table.item(0, 6).text().startswith("Not independent")
+    assert results.by_condition.warning.text() == "⚠ 1 of 3 regions is not independent of this run, see the table."
+    results.by_condition.choice.choose("cat", "rest")
+    assert results.by_condition.table.item(0, 6).text().startswith("Not independent")
 
 
 def test_regions_of_another_run_are_not_warned_of(bench, scene):
     set_origin(bench, scene, run="another")
     bench.measure.measure()
     bench.wait()
-    assert bench.results.warning.isHidden()
+    assert bench.results.by_condition.warning.isHidden()
 
 
 def test_origins_that_come_later_are_warned_of_without_measuring(bench, scene, until):
@@ -217,20 +217,20 @@ def test_origins_that_come_later_are_warned_of_without_measuring(bench, scene, u
     series = bench.results.measurement.series.data
     set_origin(bench, scene, ids=(1, 2))
     bench.measure._regions.rename(2, "other")
-    until(lambda: bench.results.warning.isVisible())
-    assert bench.results.warning.text().endswith("⚠ 1 other region is not independent of this run, see the table.")
+    until(lambda: bench.results.by_condition.warning.isVisible())
+    assert bench.results.by_condition.warning.text().endswith("⚠ 1 other region is not independent of this run, see the table.")
     assert bench.results.measurement.series.data is series
-    assert bench.results.region_box.itemText(1) == "other"
+    assert bench.results.by_condition.region_box.itemText(1) == "other"
 
 
 def test_conditions_are_compared_and_shown_as_chosen(bench):
     bench.measure.measure()
     bench.wait()
     results = bench.results
-    results.conditions.choose("house", "face")
-    assert float(results.table.item(0, 4).text()) < -3
-    assert results.table.horizontalHeaderItem(1).text() == "house"
-    results.conditions.show_only(("rest", "cat"))
+    results.by_condition.choice.choose("house", "face")
+    assert float(results.by_condition.table.item(0, 4).text()) < -3
+    assert results.by_condition.table.horizontalHeaderItem(1).text() == "house"
+    results.by_condition.choice.show_only(("rest", "cat"))
     assert results.boxes.conditions == ("rest", "cat")
 
 
@@ -265,16 +265,16 @@ def test_slow_ones_say_that_they_are_old(bench, until, monkeypatch):
 
 def test_options_measure_again_once_it_was_measured(bench, until):
     measure = bench.measure
-    measure.form.value = RegionSeries(summary="median")
+    measure.options.form.value = RegionSeries(summary="median")
     assert not measure._again.isActive()
     measure.measure()
     bench.wait()
     median = np.median(bench.run.data[:, bench.layer.data == 1], axis=1)
     np.testing.assert_allclose(bench.results.measurement.signal(1), median, rtol=1e-6)
-    measure.cleaning.value = RegionSeries().cleaning.replace(standardize="psc", detrend=True)
+    measure.options.cleaning.value = RegionSeries().cleaning.replace(standardize="psc", detrend=True)
     until(lambda: bench.results.measurement.params.cleaning.standardize == "psc")
     assert bench.results.boxes._label == "signal (%)"
-    assert measure.sections[1].text() == "Cleaning: detrended; percent signal change"
+    assert measure.options.sections[1].text() == "Cleaning: detrended; percent signal change"
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_what_cannot_be_measured_is_one_sentence(bench, until, spoil, sentence):
 def test_without_a_design_there_are_series_only(qtbot, scene, until):
     bench = furnish(ViewerModel(), scene, until, labels_table=False)
     qtbot.addWidget(bench.host)
-    assert bench.measure.sections[0].text() == "Design: none"
+    assert bench.measure.options.sections[0].text() == "Design: none"
     bench.measure.measure()
     bench.wait()
     assert bench.results.series.names == ("face area",)
@@ -312,7 +312,7 @@ def test_a_delay_moves_the_boxes_without_measuring(bench):
     bench.wait()
     series = bench.results.measurement
     median = bench.results.boxes.boxes["face"].median
-    bench.measure.design.timing.value = bench.measure.design.timing.value.replace(delay=TR)
+    bench.measure.options.design_panel.timing.value = bench.measure.options.design_panel.timing.value.replace(delay=TR)
     assert bench.results.measurement is series
     assert bench.results.boxes.boxes["face"].median < median
 
@@ -322,13 +322,13 @@ def test_another_run_is_measured_again(bench, scene, until):
     bench.wait()
     data, known, _ = run_layer(Run(scene.run.data[:20] * 2, scene.run.grid, 1.0), "shorter")
     other = bench.viewer.add_image(data, **known)
-    bench.measure.run_choice.layer = other
+    bench.measure.options.run_choice.layer = other
     assert bench.results.isHidden()
     bench.wait()
     assert bench.results.measurement.run == "shorter"
     assert bench.results.measurement.times[-1] == 19.0
     assert not bench.results.boxes.isVisible()
-    bench.measure.run_choice.layer = bench.run
+    bench.measure.options.run_choice.layer = bench.run
     bench.wait()
     until(lambda: bench.results.boxes.isVisible())
 
@@ -410,7 +410,7 @@ def test_the_haxby_slice(make_napari_viewer, real_data, until):
     viewer.window.add_dock_widget(host, area="right")
     measure = host.measure
     measure.set_regions(RegionLayer.of(layer))
-    measure.design.open_file(folder / "attributes_literal.txt")
+    measure.options.design_panel.open_file(folder / "attributes_literal.txt")
     press(measure.measure_button)
     until(lambda: measure.results.measurement is not None)
     assert set(measure.results.boxes.conditions) == {
@@ -423,11 +423,11 @@ def test_the_haxby_slice(make_napari_viewer, real_data, until):
         "chair",
         "scrambledpix",
     }
-    assert {name for name, count in measure.design.chosen().counts.items() if count == 108} == set(
+    assert {name for name, count in measure.options.design_panel.chosen().counts.items() if count == 108} == set(
         measure.results.boxes.conditions
     )
-    table = measure.results.conditions_table()
-    design = measure.design.chosen()
+    table = measure.results.by_condition.tested()
+    design = measure.options.design_panel.chosen()
     from scipy.stats import ttest_ind
 
     for row, region in enumerate((1, 2)):
