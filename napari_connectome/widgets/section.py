@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QSizePolicy, QWidget
 from superqt import QCollapsible
 
 ANY_HEIGHT = 16_777_215
@@ -24,6 +25,9 @@ class Section(QCollapsible):
         super().__init__(title)
         self.setDuration(0)
         self.layout().setContentsMargins(0, 0, 0, 0)
+        # Both hold it at its size hint, which knows nothing of lines that are wrapped.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+        self.layout().setAlignment(Qt.AlignmentFlag(0))
         self.content().layout().addWidget(content)  # not addWidget(), which has the height followed the other way
         self.toggled.connect(self._free_height)
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from napari.components import ViewerModel
 
 from napari_connectome import ConditionTest, condition_test
 from napari_connectome.core.design import Timing, design_of_labels
@@ -26,16 +27,23 @@ def task(small_run):
 
 
 @pytest.fixture
-def opened(make_napari_viewer, task, add_run):
-    """A viewer with the run, the widget docked."""
+def opened(make_napari_viewer, qtbot, task, add_run):
+    """A viewer with the run, and the widget: docked in a window, or, where the picture does not matter, by itself."""
+    kept = []
 
-    def open_it(run=task, table=TABLE, **known):
+    def open_it(run=task, table=TABLE, window=False, **known):
         from napari_connectome.widgets.roi_t_test import RoiTTest
 
-        viewer = make_napari_viewer(show=True)
+        viewer = make_napari_viewer(show=True) if window else ViewerModel()
         layer = None if run is None else add_run(viewer, run, labels_table=table, **known)
         widget = RoiTTest(viewer)
-        viewer.window.add_dock_widget(widget, name="ROI t-test")
+        if window:
+            viewer.window.add_dock_widget(widget, name="ROI t-test")
+        else:
+            qtbot.addWidget(widget)
+            widget.resize(300, 800)
+            widget.show()
+            kept.append(widget)
         return viewer, layer, widget
 
     return open_it
@@ -105,7 +113,7 @@ def _expected(run, table=TABLE, timing=None, **params):
 
 
 def test_one_press_gives_the_maps_and_the_mask(opened, task, until):
-    viewer, run_layer, widget = opened()
+    viewer, run_layer, widget = opened(window=True)
     before = dict(info(run_layer))
     assert not widget.threshold.isEnabled()
     assert (widget.conditions.a, widget.conditions.b) == ("face", "house")
@@ -121,12 +129,13 @@ def test_one_press_gives_the_maps_and_the_mask(opened, task, until):
     assert not widget.message.text()
     assert info(run_layer) == before
     assert sum(of_test(layer) for layer in viewer.layers) == 4
+    assert widget.column.parentWidget().minimumSizeHint().width() <= 300, "it does not fit a narrow dock"
     peak = to_world(task.grid, shown.peak_mm)
     np.testing.assert_allclose(viewer.dims.point[-3:], peak, atol=3.1)
 
 
 def test_dragging_the_slider_moves_the_mask(opened, task, until):
-    _, _, widget = opened()
+    _, _, widget = opened(window=True)
     shown = _test(widget, until)
     data, log_p = shown.mask_layer.data, _expected(task).log_p.data
     slider, seen = widget.threshold.number.slider, set()
@@ -303,7 +312,7 @@ def test_a_mistake_after_a_test_leaves_the_maps_and_says_so(opened, task, tmp_pa
 
 
 def test_what_is_painted_in_the_mask_stays(opened, task, hand, until):
-    viewer, _, widget = opened()
+    viewer, _, widget = opened(window=True)
     shown = _test(widget, until)
     mask = shown.mask_layer
     viewer.layers.selection.active = mask
@@ -368,7 +377,7 @@ def test_another_run_is_not_mixed_with_the_one_before(opened, task, add_run, unt
 def test_a_run_that_is_changed_while_it_is_tested(opened, task, add_run, until, monkeypatch):
     from napari_connectome.widgets import roi_t_test
 
-    viewer, _, widget = opened()
+    viewer, _, widget = opened(window=True)
     layer = add_run(viewer, task, name="other", labels_table=TABLE)
 
     def slow(run, design, params, *, progress):
@@ -395,7 +404,7 @@ def test_the_mask_is_handed_to_the_next_widget(opened, until):
     from npe2 import PluginManager
 
     PluginManager.instance().discover()
-    viewer, _, widget = opened()
+    viewer, _, widget = opened(window=True)
     shown = _test(widget, until)
     assert not widget.next_button.isHidden()
     widget.next_button.click()
