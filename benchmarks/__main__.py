@@ -59,6 +59,12 @@ def _region_series(options: argparse.Namespace) -> list[measure.Row]:
     return region_series.rows(options.data, options.repeats)
 
 
+def _paint(options: argparse.Namespace) -> list[measure.Row]:
+    from benchmarks import paint
+
+    return paint.rows(options.data)
+
+
 def _startup(options: argparse.Namespace) -> list[measure.Row]:
     from benchmarks import startup
 
@@ -69,6 +75,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[measure.Row]]] = {
     "seed_map": _seed_map,
     "new_seed": _new_seed,
     "drag": _drag,
+    "paint": _paint,
     "condition_test": _condition_test,
     "region_series": _region_series,
     "startup": _startup,

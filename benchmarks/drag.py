@@ -24,22 +24,25 @@ class Screen:
     Parameters
     ----------
     viewer : napari.Viewer
-    layer : napari.layers.Image
-        The map.
+    layer : napari.layers.Layer
+        The map, say.
+    event : str
+        What the layer emits when it has been refreshed.
     """
 
-    def __init__(self, viewer: Any, layer: Any) -> None:
+    def __init__(self, viewer: Any, layer: Any, event: str = "set_data") -> None:
         self.canvas = viewer.window._qt_viewer.canvas
         self.layer = layer
         self.updates = 0
         self._stage = "shown"
-        layer.events.set_data.connect(self._on_update)
+        self._event = getattr(layer.events, event)
+        self._event.connect(self._on_update)
         self.canvas._scene_canvas.events.draw.connect(self._on_draw, position="last")
         self.canvas.native.frameSwapped.connect(self._on_shown)
 
     def close(self) -> None:
         """Stop watching."""
-        self.layer.events.set_data.disconnect(self._on_update)
+        self._event.disconnect(self._on_update)
         self.canvas._scene_canvas.events.draw.disconnect(self._on_draw)
         self.canvas.native.frameSwapped.disconnect(self._on_shown)
 

@@ -56,7 +56,6 @@ class LiveSeed(QWidget):
         self.shown: CorrelationLayers | None = None
         self._run: Run | None = None
         self._trouble = ""
-        self._of_region = False  # the map shown
         self.points = PointSource(panel)
         self.region = RegionSource(panel)
         self.grow = Grow(panel)
@@ -182,9 +181,10 @@ class LiveSeed(QWidget):
             self.said.emit(GONE)
             return
         self._trouble = self.source.show_seed(self.shown)
-        if self._of_region != ("label" in self.shown.seed):
-            self._of_region = not self._of_region
-            self.points.set_seen(not self._of_region)
+        if "label" in self.shown.seed:
+            self.points.hide_points()
+        else:
+            self.points.show_points()
         if not self._tell_soon.isActive():
             self._tell_soon.start()
         self._rest.start(AT_REST)

@@ -51,6 +51,7 @@ class PointSource(QWidget):
         self.viewer = panel.viewer
         self.seeds: SeedPoints | None = None
         self._grid: Grid | None = None
+        self._hidden: Layer | None = None
         self.seeds_choice = LayerChoice(self.viewer, is_seeds, instead="new layer")
         self.seeds_choice.setToolTip("The points layer that holds the seeds; Sphere seeds makes and edits them.")
         self.seed_choice = QComboBox()
@@ -64,6 +65,7 @@ class PointSource(QWidget):
         column.addLayout(row("Seed", self.seed_choice, self.radius))
         panel.at_end(self.seeds_choice.close_choice)
         panel.at_end(self._let_go)
+        panel.at_end(self.show_points)
         self.seeds_choice.chosen.connect(self._on_layer)
         self.seed_choice.activated.connect(self._on_chosen)
         self.radius.valueChanged.connect(self._on_radius)
@@ -106,10 +108,16 @@ class PointSource(QWidget):
         self.seeds.layer.mode = "select"
         return f"Drag {self.seeds.table['name'].iloc[self.seeds.current]} in the picture: the map follows."
 
-    def set_seen(self, seen: bool) -> None:
-        """Show the points, or hide them while the map is not theirs."""
-        if self.seeds is not None:
-            self.seeds.layer.visible = seen
+    def hide_points(self) -> None:
+        """Hide the points while the map is not theirs."""
+        if self._hidden is None and self.seeds is not None and self.seeds.layer.visible:
+            self._hidden = self.seeds.layer
+            self._hidden.visible = False
+
+    def show_points(self) -> None:
+        """Show the points again, if they were hidden here."""
+        if self._hidden is not None:
+            self._hidden.visible, self._hidden = True, None
 
     def left_out(self, mapper: SeedMapper) -> str:
         """What of the seed does not count, in words; a sphere is simply cut at the mask."""

@@ -17,7 +17,7 @@ from napari_connectome.layers.correlation import CorrelationLayers
 from napari_connectome.layers.new_regions import new_regions
 from napari_connectome.layers.preview import is_preview
 from napari_connectome.layers.region_growth import RegionGrowth
-from napari_connectome.layers.region_seed import RegionSeed
+from napari_connectome.layers.region_seed import RegionSeed, shared_voxels
 from napari_connectome.layers.spatial import info
 from napari_connectome.widgets.layer_choice import LayerChoice
 from napari_connectome.widgets.panel import Panel, row
@@ -85,10 +85,10 @@ class RegionSource(QWidget):
         column.addLayout(row("Label", self.label, self.name))
 
     def prepare(self, mapper: SeedMapper) -> None:
-        """Take up a run that was prepared; where no layer was chosen yet, the newest that was painted on its grid."""
+        """Take up a run that was prepared; where no layer was chosen yet, the newest that lies on its grid."""
         self._grid = mapper.grid
         if self.layer_choice.layer is None:
-            fit = (layer for layer in reversed(self.viewer.layers) if is_paintable(layer) and info(layer).get("role") != "mask")
+            fit = (layer for layer in reversed(self.viewer.layers) if is_paintable(layer) and _fits(layer, mapper.grid))
             self.layer_choice.layer = next(fit, None)
         self._on_layer(self.layer_choice.layer)
 
@@ -190,3 +190,12 @@ class RegionSource(QWidget):
 def is_paintable(layer: Layer) -> bool:
     """Whether a layer may hold regions somebody works on: labels, but no preview, and no picture of the seeds."""
     return isinstance(layer, Labels) and not is_preview(layer) and info(layer).get("role") != seed_spheres.ROLE
+
+
+def _fits(layer: Labels, grid: Grid) -> bool:
+    """Whether a layer is likely to be meant: it lies on the run's grid, and is no mask of ours."""
+    try:
+        shared_voxels(layer, grid)
+    except InputError:
+        return False
+    return info(layer).get("role") != "mask"

@@ -10,6 +10,7 @@ from napari_connectome.layers import preview as previews
 from napari_connectome.layers import results
 from napari_connectome.layers.correlation import OWNER, ROLE
 from napari_connectome.layers.region_layer import RegionLayer
+from napari_connectome.layers.seed_layer import is_seeds
 from napari_connectome.layers.spatial import info, layer_kwargs, to_world
 from napari_connectome.layers.undoable import write
 
@@ -300,6 +301,8 @@ def test_a_region_that_is_lost_is_said_and_the_map_stays(opened, small_run, unti
 def test_layers_that_do_not_fit_are_refused_in_a_sentence_with_the_remedy(opened, small_run, until):
     finer = _labels(Grid((20, 20, 20), np.diag([3.0, 3, 3, 1])), "finer")
     viewer, widget = opened(finer)
+    assert "press New" in _told(widget)
+    widget.live.region.layer_choice.layer = finer
     assert "on a 20×20×20 grid" in _told(widget)
     assert "resample finer" in _told(widget)
     movie = viewer.add_labels(np.zeros((90, *small_run.run.grid.shape), int), name="movie")
@@ -500,16 +503,19 @@ def test_a_layer_that_cannot_take_the_region_is_said_and_left_as_it_is(opened, s
 
 @pytest.mark.parametrize("whole", [False, True])
 def test_closing_while_a_region_is_previewed_leaves_nothing(opened, small_run, until, whole):
-    viewer, widget = opened()
+    viewer, widget = opened(paint=False)
+    _seed_from(widget, "region")
     layer = _new(widget)
     _ball(layer, small_run.run, (0, 21, 3), 9)
     _open_growth(widget, until)
+    assert not widget.live.seeds.layer.visible
     assert widget.live.grow.preview.layer is not None
     if whole:
         viewer.close()
         return
     viewer.window.remove_dock_widget(widget)
     assert not any(previews.is_preview(each) for each in viewer.layers)
+    assert all(each.visible for each in viewer.layers if is_seeds(each))
     image = results.find(viewer, ROLE, OWNER)
     before = image.data.copy()
     _ball(layer, small_run.run, (0, -21, 3), 9)
