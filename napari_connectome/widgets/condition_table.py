@@ -16,6 +16,8 @@ from napari_connectome.widgets.seed_table import WARNING
 
 NAME, DIFFERENCE, T, P, SAID = 0, 3, 4, 5, 6
 WIDTHS = (84, 50, 50, 50, 46, 62, 240)
+FORMS = (".4g", ".4g", ".4g", ".2f", ".2g")
+"""Of the means, their difference, t and p."""
 TESTED = "Two-sided, equal variances; volumes are taken as independent and p is not corrected for the number of regions."
 ROWS = 24
 """Pixels a row is high."""
@@ -24,15 +26,22 @@ ROWS = 24
 class _Cell(QTableWidgetItem):
     """A number shown with a few digits and sorted by its value; what is no number comes last."""
 
-    def __init__(self, value: Any) -> None:
-        super().__init__(cell_text(value))
+    def __init__(self, value: Any, form: str = "") -> None:
+        super().__init__(cell_text(value, form))
         self.value = value
         side = Qt.AlignmentFlag.AlignLeft if isinstance(value, str) else Qt.AlignmentFlag.AlignRight
         self.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
         self.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
 
     def __lt__(self, other: Any) -> bool:
-        return bool(_key(self.value) < _key(other.value))
+        if isinstance(self.value, str):
+            return bool(self.value.casefold() < other.value.casefold())
+        if np.isnan(self.value) or np.isnan(other.value):
+            falling = self.tableWidget().horizontalHeader().sortIndicatorOrder() == Qt.SortOrder.DescendingOrder
+            return bool(
+                np.isnan(self.value if falling else other.value) and not np.isnan(other.value if falling else self.value)
+            )
+        return bool(self.value < other.value)
 
 
 class ConditionTable(QTableWidget):
@@ -91,11 +100,8 @@ class ConditionTable(QTableWidget):
             values = [table[mean_column(condition)].to_numpy() for condition in (a, b)]
             values += [values[0] - values[1], table["t"].to_numpy(), table["p"].to_numpy()]
             for row, (region, name, said) in enumerate(zip(ids, table.index, table["warning"], strict=True)):
-                cells = [
-                    _Cell(f"⚠ {name}" if said else str(name)),
-                    *(_Cell(float(column[row])) for column in values),
-                    _Cell(said),
-                ]
+                numbers = [_Cell(float(column[row]), form) for column, form in zip(values, FORMS, strict=True)]
+                cells = [_Cell(f"⚠ {name}" if said else str(name)), *numbers, _Cell(said)]
                 cells[NAME].setData(Qt.ItemDataRole.UserRole, region)
                 cells[NAME].setData(Qt.ItemDataRole.DecorationRole, colors.get(region))
                 for column, cell in enumerate(cells):
@@ -124,14 +130,8 @@ class ConditionTable(QTableWidget):
             self.setHorizontalHeaderItem(column, item)
 
 
-def cell_text(value: Any) -> str:
-    """A value as it is shown: four digits; nothing for what is no number."""
+def cell_text(value: Any, form: str) -> str:
+    """A value as it is shown; "n/a" for what is no number."""
     if isinstance(value, str):
         return value
-    return "n/a" if np.isnan(value) else f"{value:.4g}"
-
-
-def _key(value: Any) -> tuple[Any, ...]:
-    if isinstance(value, str):
-        return (0, value.casefold())
-    return (1, 0.0) if np.isnan(value) else (0, value)
+    return "n/a" if np.isnan(value) else f"{value:{form}}"

@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from napari.components import ViewerModel
-from qtpy.QtCore import QPointF, Qt
+from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_connectome import Grid, Regions, RegionSeries, Run, load_run, region_series
 from napari_connectome.core.condition_table import condition_table
 from napari_connectome.core.design import design_of_labels
+from napari_connectome.core.errors import Cancelled
 from napari_connectome.core.origins import Origin, fingerprint
 from napari_connectome.io.tables import read_table
 from napari_connectome.layers.region_layer import RegionLayer
@@ -125,7 +126,7 @@ def test_a_press_measures_and_shows_everything(bench, scene):
     table = results.by_condition.table
     assert [table.item(row, 0).text() for row in range(3)] == ["face area", "house area", "hole"]
     for row, t in enumerate(expected["t"]):
-        assert table.item(row, 4).text() == ("n/a" if np.isnan(t) else f"{t:.4g}")
+        assert table.item(row, 4).text() == ("n/a" if np.isnan(t) else f"{t:.2f}")
     assert float(table.item(0, 3).text()) > 3 > -3 > float(table.item(1, 3).text())
     assert results.by_condition.warning.isHidden()
     assert table.item(0, 6).text() == ""
@@ -292,6 +293,35 @@ def test_what_cannot_be_measured_is_one_sentence(bench, until, spoil, sentence):
     bench.measure.measure()
     until(lambda: sentence in bench.measure.message.text())
     assert bench.results.isHidden()
+
+
+def test_cancelled_is_said_and_what_was_there_stays(bench, until, monkeypatch):
+    bench.measure.measure()
+    bench.wait()
+    before = bench.results.measurement
+
+    def stopped(*_, **__):
+        raise Cancelled
+
+    monkeypatch.setattr(region_measure, "region_series", stopped)
+    bench.measure.measure()
+    until(lambda: bench.measure.message.text())
+    assert bench.measure.message.text() == "Cancelled; nothing was changed. The measures shown are those from before."
+    assert bench.results.measurement is before
+
+
+def test_the_table_is_sorted_by_numbers_and_what_is_none_comes_last(bench):
+    bench.measure.measure()
+    bench.wait()
+    table = bench.results.by_condition.table
+    for clicks, names in ((1, ["house area", "face area", "hole"]), (1, ["face area", "house area", "hole"])):
+        header = table.horizontalHeader()
+        where = QPoint(header.sectionViewportPosition(4) + 10, header.height() // 2)
+        for _ in range(clicks):
+            QTest.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=where)
+        assert [table.item(row, 0).text() for row in range(3)] == names
+    bench.measure.choose([1])
+    assert table.chosen == [1]
 
 
 def test_without_a_design_there_are_series_only(qtbot, scene, until):
