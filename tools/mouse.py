@@ -1,15 +1,15 @@
-"""A hand on the mouse: real events on the canvas of a napari window, at places of the viewer's world."""
+"""A hand on the mouse: real events on the canvas of a napari window, at places of the viewer's world, and on sliders."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QEvent, QPointF, Qt
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QSlider, QStyle, QStyleOptionSlider, QWidget
 
 
 class Mouse:
@@ -69,6 +69,37 @@ class Mouse:
         over = QPointF(self.canvas.mapToGlobal(place.toPoint()))
         buttons = left if held else none
         QApplication.sendEvent(self.canvas, QMouseEvent(kind, place, over, which, buttons, Qt.KeyboardModifier.NoModifier))
+
+
+def drag_handle(slider: QSlider, values: Iterable[int]) -> Iterator[None]:
+    """Press on the handle of a slider and move it over these values; yields before each move, and lets go at the end."""
+    place = _handle(slider, slider.value())
+    _send_to(slider, QEvent.Type.MouseButtonPress, place)
+    for value in values:
+        yield
+        place = _handle(slider, value)
+        _send_to(slider, QEvent.Type.MouseMove, place)
+    _send_to(slider, QEvent.Type.MouseButtonRelease, place)
+
+
+def _handle(slider: QSlider, value: int) -> QPoint:
+    """Where the middle of the handle is when the slider stands at a value."""
+    option = QStyleOptionSlider()
+    slider.initStyleOption(option)
+    style, control = slider.style(), QStyle.ComplexControl.CC_Slider
+    handle = style.subControlRect(control, option, QStyle.SubControl.SC_SliderHandle, slider)
+    groove = style.subControlRect(control, option, QStyle.SubControl.SC_SliderGroove, slider)
+    span = groove.width() - handle.width()
+    at = QStyle.sliderPositionFromValue(slider.minimum(), slider.maximum(), value, span)
+    return QPoint(groove.x() + at + handle.width() // 2, handle.center().y())
+
+
+def _send_to(widget: QWidget, kind: QEvent.Type, place: QPoint) -> None:
+    left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
+    which = none if kind == QEvent.Type.MouseMove else left
+    held = none if kind == QEvent.Type.MouseButtonRelease else left
+    over = QPointF(widget.mapToGlobal(place))
+    QApplication.sendEvent(widget, QMouseEvent(kind, QPointF(place), over, which, held, Qt.KeyboardModifier.NoModifier))
 
 
 def let_work(until: Callable[[], bool], seconds: float) -> bool:

@@ -102,7 +102,7 @@ class TestLayers:
         self._negative = result.t.data < 0
         self._within: Volume | None = None
         self._tested = self._size > 0
-        self._inside = np.zeros_like(self._tested)
+        self._inside: Array = np.empty(0, dtype=np.int64)  # flat
         self._thresholders: dict[str, Thresholder] = {}
         self._starts: dict[MapColors, float] = {}
         self._owner = f"{OWNER} {result.origin.fingerprint}"
@@ -147,7 +147,7 @@ class TestLayers:
     @property
     def weakest(self) -> float:
         """The smallest statistic in the mask, without its sign; NaN where that is empty."""
-        return float(self._size[self._inside].min()) if self._inside.any() else np.nan
+        return float(self._size.ravel()[self._inside].min()) if self._inside.size else np.nan
 
     @property
     def clip(self) -> float:
@@ -179,7 +179,7 @@ class TestLayers:
         inside = thresholder.mask(cut.threshold) & self._tested
         if cut.side != BOTH:
             inside &= self._negative if cut.side == B else ~self._negative
-        self._inside = inside
+        self._inside = np.flatnonzero(inside)
         words = self._in_words(cut, thresholder)
         origin = replace(self.result.origin, threshold=words)
         made = {**cut.threshold.to_dict(), "of": cut.of, "side": cut.side, "within": within.name if within is not None else ""}
@@ -190,7 +190,7 @@ class TestLayers:
             origins={1: [origin.to_dict()]},
             provenance={**self.result.provenance, "threshold": made, "in_words": words},
         )
-        self.mask_account = _account(inside, self.result.t.grid.voxel_volume)
+        self.mask_account = _account(inside, len(self._inside), self.result.t.grid.voxel_volume)
         self._uncover()
         return layer
 
@@ -249,10 +249,8 @@ class TestLayers:
 
     def _uncover(self) -> None:
         """Colour the maps wherever the mask is."""
-        inside = self._inside
         for colors, size in ((self._statistic_colors, self._size), (self._log_p_colors, self._log_p)):
-            start = self._starts[colors]
-            lowest = min(start, float(size[inside].min())) if inside.any() else start
+            lowest = min(self._starts[colors], float(size.ravel()[self._inside].min(initial=np.inf)))
             if lowest != colors.threshold:
                 colors.show(colors.limit, lowest)
 
@@ -320,9 +318,8 @@ def _is_anatomy(layer: Layer) -> bool:
     return bool(isinstance(layer, Image) and layer.visible and is_volume(layer) and not info(layer).get("owner"))
 
 
-def _account(inside: Array, voxel_volume: float) -> Account:
+def _account(inside: Array, voxels: int, voxel_volume: float) -> Account:
     from scipy.ndimage import label
 
-    voxels = int(np.count_nonzero(inside))
     clusters = int(label(Crop.around(inside).values)[1]) if voxels else 0
     return Account(voxels, voxels * voxel_volume, clusters)

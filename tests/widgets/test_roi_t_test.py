@@ -71,41 +71,18 @@ def _choose(box, text):
     box.activated.emit(index)
 
 
-def _handle(slider, value):
-    """Where the handle of a slider is when it stands at a value."""
-    from qtpy.QtCore import QPoint
-    from qtpy.QtWidgets import QStyle, QStyleOptionSlider
-
-    option = QStyleOptionSlider()
-    slider.initStyleOption(option)
-    style = slider.style()
-    control = QStyle.ComplexControl.CC_Slider
-    handle = style.subControlRect(control, option, QStyle.SubControl.SC_SliderHandle, slider)
-    groove = style.subControlRect(control, option, QStyle.SubControl.SC_SliderGroove, slider)
-    span = groove.width() - handle.width()
-    at = QStyle.sliderPositionFromValue(slider.minimum(), slider.maximum(), value, span)
-    return QPoint(groove.x() + at + handle.width() // 2, handle.center().y())
-
-
 def _drag(slider, values):
-    """Press on the handle and move it over these values; yield at each."""
-    from qtpy.QtCore import QEvent, QPointF, Qt
-    from qtpy.QtGui import QMouseEvent
+    """Drag the handle of a slider over these values; yield at each."""
     from qtpy.QtWidgets import QApplication
 
-    def send(kind, place, buttons):
-        left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
-        which = none if kind == QEvent.Type.MouseMove else left
-        over = QPointF(slider.mapToGlobal(place))
-        event = QMouseEvent(kind, QPointF(place), over, which, left if buttons else none, Qt.KeyboardModifier.NoModifier)
-        QApplication.sendEvent(slider, event)
+    from tools.mouse import drag_handle
 
-    send(QEvent.Type.MouseButtonPress, _handle(slider, slider.value()), True)
-    for value in values:
-        send(QEvent.Type.MouseMove, _handle(slider, value), True)
+    moves = drag_handle(slider, values)
+    next(moves)
+    for _ in values:
+        next(moves, None)
         QApplication.processEvents()
         yield
-    send(QEvent.Type.MouseButtonRelease, _handle(slider, values[-1]), False)
 
 
 def _expected(run, table=TABLE, timing=None, **params):
