@@ -12,6 +12,7 @@ from napari.layers import Labels, Layer
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from napari_connectome.core.census import census
 from napari_connectome.core.edits import (
     Combine,
     Components,
@@ -32,7 +33,7 @@ from napari_connectome.core.origins import Origins, origins_from_dict
 from napari_connectome.core.params import Params
 from napari_connectome.layers.new_regions import add_edit
 from napari_connectome.layers.preview import Preview, is_preview
-from napari_connectome.layers.region_layer import RegionLayer, ids_in
+from napari_connectome.layers.region_layer import RegionLayer
 from napari_connectome.layers.spatial import grid_of, info, is_volume
 from napari_connectome.widgets.form import ParamsForm
 from napari_connectome.widgets.layer_choice import LayerChoice
@@ -111,6 +112,36 @@ STEPS = (
     Step("Renumber without gaps", "Labels 1, 2, … in the order they have.", "Renumbered", single=False, order="id"),
 )
 FIRST = "choose a step"
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """What a step makes.
+
+    Parameters
+    ----------
+    edit : Edit
+        Of all regions.
+    origins : mapping
+        Of the other layer that took part.
+    before, after : (z, y, x) arrays
+        The regions that took part, as they were and as they will be.
+    grid : Grid
+    """
+
+    edit: Edit
+    origins: Origins
+    before: Array
+    after: Array
+    grid: Grid
+
+    @property
+    def in_words(self) -> str:
+        """Regions, voxels and mm³, and what else a person should know."""
+        (ids, counts), (new_ids, new_counts) = census(self.before), census(self.after)
+        voxels, new_voxels = int(counts.sum()), int(new_counts.sum())
+        regions, size = _from_to(len(ids), len(new_ids), "region"), new_voxels * self.grid.voxel_volume
+        return " ".join((f"{regions}; {_from_to(voxels, new_voxels, 'voxel')}; {size:,.0f} mm³.", *self.edit.notices))
 
 
 class RegionEdit(QWidget):
@@ -232,8 +263,8 @@ class RegionEdit(QWidget):
 
     # -- the step -----------------------------------------------------------------------------------------------------
 
-    def make(self) -> tuple[Edit, Origins]:
-        """What the step makes of the regions as they are, and the origins of the other layer that takes part."""
+    def make(self) -> Made:
+        """What the step makes of the regions as they are."""
         if self.regions is None:
             raise InputError("there are no regions: choose a labels layer, or press New and paint some.")
         if self.step is None:
@@ -241,10 +272,14 @@ class RegionEdit(QWidget):
         labels, grid = self.regions.labels, self.regions.grid
         if not labels.any() and not self.step.adds:
             raise InputError(f"{self.regions.layer.name} has no regions yet: paint some, or unite it with another layer.")
-        chosen = self._chosen if self._limited else []
-        part = keep(labels, chosen).labels if chosen else labels
-        edit, origins = self._make(self.step, part, grid)
-        return (_beside(edit, labels, chosen) if chosen else edit), origins
+        if not self._limited:
+            edit, origins = self._make(self.step, labels, grid)
+            return Made(edit, origins, labels, edit.labels, grid)
+        part, others = keep(labels, self._chosen), drop(labels, self._chosen)
+        edit, origins = self._make(self.step, part.labels, grid)
+        after = np.where(others.labels > 0, edit.labels.dtype.type(0), edit.labels)  # the others give way to nobody
+        whole = replace(edit, labels=np.where(others.labels > 0, others.labels, after), sources=others.sources | edit.sources)
+        return Made(whole, origins, part.labels, after, grid)
 
     def _make(self, step: Step, labels: Array, grid: Grid) -> tuple[Edit, Origins]:
         assert self.regions is not None
@@ -287,14 +322,14 @@ class RegionEdit(QWidget):
             self._clear()
             return
         try:
-            edit, _ = self.make()
+            made = self.make()
         except Exception as error:
             self._clear()
             self.account.setText(_told(error))
             return
-        self.account.setText(_account(self.regions, edit))
+        self.account.setText(made.in_words)
         if self.preview_box.isChecked():
-            self.preview.show(edit.labels, self.regions.grid, self.regions.layer if self.step.relabels else None)
+            self.preview.show(made.after, made.grid, self.regions.layer if self.step.relabels else None)
             self._shown = self.preview.layer
         else:
             self._take_away()
@@ -352,25 +387,25 @@ class RegionEdit(QWidget):
         with _Telling(self.said):
             if regions is not None and not self.in_place:
                 raise InputError(f"{regions.layer.name} is an image, which is never written into: apply to a new layer.")
-            edit, origins = self.make()
+            made = self.make()
             assert regions is not None
             assert self.step is not None
-            account, done = _account(regions, edit), self.step.done
-            changed = regions.apply(edit, origins)
+            changed = regions.apply(made.edit, made.origins)
             self.suspend()
-            self.said.emit(f"{done}: {account} Undo takes it back." if changed else f"{done}: no voxel has changed. {account}")
+            end = " Undo takes it back." if changed else " No voxel has changed."
+            self.said.emit(f"{self.step.done}: {made.in_words}{end}")
 
     def apply_to_new(self) -> None:
         """Put what the step makes into a new layer."""
         regions = self.regions
         with _Telling(self.said):
-            edit, origins = self.make()
+            made = self.make()
             assert regions is not None
             assert self.step is not None
-            account = _account(regions, edit)
-            layer = add_edit(self.viewer, regions, edit, f"{regions.layer.name} ({self.step.done.lower()})", origins)
+            name = f"{regions.layer.name} ({self.step.done.lower()})"
+            layer = add_edit(self.viewer, regions, made.edit, name, made.origins)
             self.suspend()
-            self.said.emit(f"Put into {layer.name}: {account}")
+            self.said.emit(f"Put into {layer.name}: {made.in_words}")
             self.made.emit(layer)
 
     def keep(self) -> None:
@@ -455,24 +490,6 @@ def _told(error: Exception) -> str:
     if sentence is None:
         raise error
     return f"{sentence[:1].upper()}{sentence[1:]}"
-
-
-def _beside(edit: Edit, labels: Array, chosen: Collection[int]) -> Edit:
-    """An edit of some regions, with the others as they were; these give way to nobody."""
-    others = drop(labels, chosen)
-    changed = np.where(others.labels > 0, others.labels, edit.labels)
-    return replace(edit, labels=changed, sources={**others.sources, **edit.sources})
-
-
-def _account(regions: RegionLayer, edit: Edit) -> str:
-    """What a step does, in numbers: regions, voxels, mm³."""
-    labels = regions.labels
-    before, after = int(np.count_nonzero(labels)), int(np.count_nonzero(edit.labels))
-    size = after * regions.grid.voxel_volume
-    counted = (
-        f"{_from_to(len(ids_in(labels)), len(edit.sources), 'region')}; {_from_to(before, after, 'voxel')}; {size:,.0f} mm³."
-    )
-    return " ".join((counted, *edit.notices))
 
 
 def _from_to(before: int, after: int, what: str) -> str:

@@ -136,9 +136,13 @@ class RegionModel(QAbstractTableModel):
         if row < 0:
             return ""
         name, voxels, size, origin = (self._text(row, key) for key in ("name", "voxels", "size_mm3", "origin"))
-        place = ", ".join(self._text(row, axis) for axis in "xyz")
-        some = f"{voxels} voxel{'s' * (voxels != '1')}"
-        return f"{name}: {some}, {size} mm³, at {place} mm.{f' {origin}' if origin else ''}"
+        parts = [f"{voxels} voxel{'s' * (voxels != '1')}", f"{size} mm³", f"at {self._mm(row, '')}"]
+        if self._text(row, "peak"):
+            parts += [f"peak {self._text(row, 'peak')} at {self._mm(row, 'peak_')}", f"mean {self._text(row, 'mean')}"]
+        return f"{name}: {', '.join(parts)}.{f' {origin}' if origin else ''}"
+
+    def _mm(self, row: int, which: str) -> str:
+        return f"{' '.join(self._text(row, which + axis) for axis in 'xyz')} mm"
 
     def rowCount(self, parent: QModelIndex | None = None) -> int:  # noqa: N802
         """One row a region."""

@@ -16,8 +16,6 @@ from napari_connectome.widgets.dilation_labeling import DilationLabeling
 GRID = Grid((10, 14, 12), np.array([[6.0, 0, 0, -33], [0, 6, 0, -39], [0, 0, 6, -27], [0, 0, 0, 1]]))
 Z = 3.0
 """mm of the plane that is looked at: voxel 5."""
-PACE = 0.05
-"""Seconds between two moves of the mouse: those that follow each other at once may be left out."""
 TEST = Origin("run 1", "abc", "face > house", "t ≥ 5")
 LEFT, RIGHT, MIDDLE = (Z, 3.0, -21.0), (Z, 3.0, 21.0), (Z, 27.0, -3.0)
 
@@ -70,6 +68,11 @@ def _hover(mouse, world):
     mouse._send(QEvent.Type.MouseMove, world, held=False)
 
 
+def _paint(mouse, *xs):
+    """A stroke of the brush along x."""
+    mouse.drag([(Z, 3, x) for x in xs for _ in range(2)], seconds=0.05)
+
+
 def _ctrl_click(mouse, world):
     left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
     for kind, held in ((QEvent.Type.MouseButtonPress, left), (QEvent.Type.MouseButtonRelease, none)):
@@ -92,7 +95,7 @@ def test_paint_dilate_apply_undo(window, hand, until):
     assert "has no regions yet" in panel.about.text()
     layer.mode, layer.brush_size = "paint", 1
     mouse = hand(viewer)
-    mouse.drag([(Z, 3, -21), (Z, 3, -15), (Z, 3, -9)], PACE)
+    _paint(mouse, -21, -15, -9)
     until(lambda: _ids(panel) == [1])
     painted = layer.data.copy()
     _choose(panel, "Dilate")
@@ -105,7 +108,7 @@ def test_paint_dilate_apply_undo(window, hand, until):
     until(lambda: preview.data.sum() > 17)
     assert np.array_equal(layer.data, painted)  # the preview never touches what was painted
     panel.edit._forms["Dilate"].container["iterations"].value = 1
-    mouse.drag([(Z, 3, -9), (Z, 3, -3)], PACE)
+    _paint(mouse, -9, -3)
     until(lambda: preview.data.sum() == 22)
     _click(panel.edit.apply_button)
     assert layer.data.sum() == 22
@@ -178,7 +181,7 @@ def test_table_and_picture_are_bound(window, hand, until):
     QTest.mouseClick(panel.table.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, row)
     assert viewer.dims.point == pytest.approx((3, 3, 21))
     assert layer.selected_label == 2
-    assert panel.about.text().startswith("right: 27 voxels, 5,832 mm³, at 21.0, 3.0, 3.0 mm.")
+    assert panel.about.text().startswith("right: 27 voxels, 5,832 mm³, at 21.0 3.0 3.0 mm.")
     values = np.zeros(GRID.shape, np.float32)
     values[4, 6, 10] = -7
     shown = viewer.add_image(values, name="t", contrast_limits=(-7, 7), **layer_kwargs(GRID))
@@ -246,7 +249,7 @@ def test_split_by_hemisphere_and_renumber(window, until):
     assert panel.regions.names == {1: "left", 2: "right", 4: "middle"}
 
 
-def test_only_the_selected_regions(window):
+def test_only_the_selected_regions(window, until):
     """A step for some regions leaves the others as they are, and grows into none of them."""
     panel, layer = window, _add(window)
     before = layer.data.copy()
@@ -255,6 +258,8 @@ def test_only_the_selected_regions(window):
     panel.table.selectRow(2)
     panel.edit.only_chosen.setChecked(True)
     panel.edit._forms["Dilate"].container["connectivity"].value = 26
+    until(lambda: "1 region; 24 →" in panel.edit.account.text())
+    assert set(np.unique(panel.edit.preview.layer.data)) == {0, 4}
     _click(panel.edit.apply_button)
     assert np.array_equal(layer.data == 1, before == 1)
     assert np.array_equal(layer.data == 2, before == 2)

@@ -68,7 +68,7 @@ def test_what_a_row_says(table):
     assert _cell(table, 2, "peak") == "8"
     assert table.regions.place(9) == pytest.approx([4, 4, 0])
     assert table.regions.place(4) is None
-    assert table.regions.in_words(3).startswith("beta: 1 voxel, 8 mm³, at 0.0, 0.0, 0.0 mm.")
+    assert table.regions.in_words(3) == "beta: 1 voxel, 8 mm³, at 0.0 0.0 0.0 mm, peak 0 at 0.0 0.0 0.0 mm, mean 0."
     assert table.regions.rowCount(QModelIndex()) == 3
 
 
