@@ -161,7 +161,7 @@ class TestLayers:
         ours = self._log_p_colors.limit == self._clip
         self._clip = clip
         with np.errstate(divide="ignore"):
-            np.minimum(-np.log10(self.result.p.data), clip, out=self._log_p, casting="unsafe")
+            np.minimum(0.0 - np.log10(self.result.p.data), clip, out=self._log_p, casting="unsafe")
         self._thresholders.pop("log_p", None)
         layer = self.log_p_layer
         known = info(layer)["provenance"]

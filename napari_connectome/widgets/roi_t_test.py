@@ -210,7 +210,8 @@ class RoiTTest(Panel):
             design = self.design.chosen()
         except InputError:
             self.conditions.set_design(None)
-            self.design_section.expand(animate=False)
+            if self.run_choice.layer is not None:
+                self.design_section.expand()
         else:
             self.conditions.set_design(design)
         self._show_kind()
