@@ -137,8 +137,8 @@ class RegionLayer:
         name = one_line(name)
         if not name:
             raise InputError("a region needs a name: type at least one character.")
-        present = set(ids_in(self.layer.data))
-        if name in {self.name(i) for i in present if i != region}:
+        names = self.names
+        if name in {names.get(i, default_name(i)) for i in ids_in(self.layer.data) if i != region}:
             raise InputError(f"there is another region named {name}: give each its own name.")
         self._state.regions.setdefault(region, _Region()).name = name
         self._publish_names()

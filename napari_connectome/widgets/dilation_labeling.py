@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from napari.layers import Image, Labels, Layer
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QGridLayout, QLabel, QPushButton, QTabWidget
+from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton, QTabWidget
 
-from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.origins import Origin
 from napari_connectome.core.region_table import region_table
@@ -25,11 +25,12 @@ from napari_connectome.layers.region_pointer import RegionPointer
 from napari_connectome.layers.spatial import grid_of, info, is_volume, layer_kwargs, to_world
 from napari_connectome.layers.writer import write_labels
 from napari_connectome.widgets.layer_choice import LayerChoice
-from napari_connectome.widgets.panel import Panel, row
+from napari_connectome.widgets.panel import Panel, button, row, words
 from napari_connectome.widgets.region_edit import RegionEdit
 from napari_connectome.widgets.region_measure import RegionMeasure
 from napari_connectome.widgets.region_table import RegionTable
 from napari_connectome.widgets.view import ViewBar
+from napari_connectome.widgets.work import told
 
 Array = npt.NDArray[Any]
 
@@ -69,12 +70,12 @@ class DilationLabeling(Panel):
     def _build(self) -> None:
         self.layer_choice = LayerChoice(self.viewer, is_regions)
         self.layer_choice.setToolTip("The labels layer whose regions are shown and changed; or an image that is a mask.")
-        self.new_button = _button("New", "Add an empty layer for regions, on the grid of the newest run or image.", self.new)
+        self.new_button = button("New", "Add an empty layer for regions, on the grid of the newest run or image.", self.new)
         self.values_choice = LayerChoice(self.viewer, self._fits_values, instead="none")
         self.values_choice.setToolTip("A map on the same grid: its peak and mean in each region are shown.")
         self.table = RegionTable()
-        self.about = _words()
-        self.message = _words()
+        self.about = words()
+        self.message = words()
         self.edit = RegionEdit(self)
         self.measure = RegionMeasure(self)
         self.tabs = QTabWidget()
@@ -92,23 +93,22 @@ class DilationLabeling(Panel):
         self.pick_button = QPushButton("Pick")
         self.pick_button.setCheckable(True)
         self.pick_button.setToolTip("While this is on, a click in the picture selects the region there; Ctrl adds it.")
-        self.keep_button = _button("Keep", "Keep the selected regions and drop all others.", self.edit.keep)
-        self.drop_button = _button("Drop", "Drop the selected regions.", self.edit.drop)
-        self.merge_button = _button("Merge", "Make one region of those selected.", self.edit.merge)
-        self.undo_button = _button("Undo", "Take back the last step or stroke (Ctrl+Z).", self.undo)
-        self.redo_button = _button("Redo", "Do again what was taken back (Ctrl+Shift+Z).", self.redo)
-        self.save_button = _button(
+        self.keep_button = button("Keep", "Keep the selected regions and drop all others.", self.edit.keep)
+        self.drop_button = button("Drop", "Drop the selected regions.", self.edit.drop)
+        self.merge_button = button("Merge", "Make one region of those selected.", self.edit.merge)
+        self.undo_button = button("Undo", "Take back the last step or stroke (Ctrl+Z).", self.undo)
+        self.redo_button = button("Redo", "Do again what was taken back (Ctrl+Shift+Z).", self.redo)
+        self.save_button = button(
             "Save atlas…", "Write the labels as NIfTI and the names as a table beside it.", self._ask_save
         )
         buttons = QGridLayout()
         buttons.setHorizontalSpacing(4)
-        for i, button in enumerate((self.pick_button, self.keep_button, self.drop_button, self.merge_button)):
-            buttons.addWidget(button, 0, i)
-        for i, button in enumerate((self.undo_button, self.redo_button)):
-            buttons.addWidget(button, 1, i)
+        first = (self.pick_button, self.keep_button, self.drop_button, self.merge_button)
+        for i, each in enumerate((*first, self.undo_button, self.redo_button)):
+            buttons.addWidget(each, i // 4, i % 4)
         buttons.addWidget(self.save_button, 1, 2, 1, 2)
-        for button in (buttons.itemAt(i).widget() for i in range(buttons.count())):
-            button.setMinimumWidth(40)
+        for i in range(buttons.count()):
+            buttons.itemAt(i).widget().setMinimumWidth(40)
         return buttons
 
     def _connect(self) -> None:
@@ -150,14 +150,16 @@ class DilationLabeling(Panel):
         before, removed = self._source, self._source is not None and self._source not in self.viewer.layers
         self._let_go()
         self._source = layer
+        trouble: list[str] = []
         if layer is not None:
-            self._take(layer)
+            with told(trouble.append):
+                self._take(layer)
         self.values_choice.reset()
         if removed:
             self.edit.suspend()
         self.edit.set_regions(self.regions, in_place=isinstance(layer, Labels))
         self.measure.set_regions(self.regions)
-        self.say("")
+        self.say(" ".join(trouble))
         self.refresh()
         if removed and before is not None:
             still = f" The regions shown are those of {layer.name}." if layer is not None else ""
@@ -171,11 +173,7 @@ class DilationLabeling(Panel):
             layer.events.mode.connect(self._on_mode)
             layer.events.colormap.connect(self._on_colors)
         else:
-            try:
-                labels = as_label_type(np.asarray(layer.data))
-            except InputError as error:
-                self.say(_sentence(error))
-                return
+            labels = as_label_type(np.asarray(layer.data))
             known = layer_kwargs(grid_of(layer, self._grids()), origins=info(layer).get("origins"))
             self._copy = Labels(labels, name=layer.name, **known)
             self.regions = RegionLayer(self._copy)
@@ -215,11 +213,8 @@ class DilationLabeling(Panel):
         regions = self.regions
         table, origins = pd.DataFrame(index=pd.Index([], dtype=np.int64, name="index")), {}
         if regions is not None:
-            try:
+            with told(self.say):
                 table = region_table(regions.labels, regions.grid, self._values(regions.grid), regions.names)
-            except InputError as error:
-                self.say(_sentence(error))
-            else:
                 origins = {i: _made_from(found) for i, found in regions.origins.items()}
         self.table.show_table(table, origins, _no_color if regions is None else regions.layer.get_color)
         if regions is not None and len(table) and isinstance(self._source, Labels):
@@ -249,11 +244,8 @@ class DilationLabeling(Panel):
     def _on_renamed(self, region: int, name: str) -> None:
         if self.regions is None:
             return
-        try:
+        with told(self.say):
             self.regions.rename(region, name)
-            self.say("")
-        except InputError as error:
-            self.say(_sentence(error))
         self.refresh()
 
     def _on_rows(self) -> None:
@@ -262,6 +254,8 @@ class DilationLabeling(Panel):
         mm = self.table.regions.place(region)
         if self.regions is not None and region and mm is not None:
             look_at(self.viewer, to_world(self.regions.grid, mm))
+            if isinstance(self._source, Labels):
+                self.viewer.layers.selection.active = self._source  # the brush and Ctrl+Z work on the active layer
         self._show_chosen()
 
     def _show_chosen(self) -> None:
@@ -272,11 +266,11 @@ class DilationLabeling(Panel):
             self.regions.layer.selected_label = region
         self.edit.choose(chosen)
         self.measure.choose(chosen)
-        for button in (self.keep_button, self.drop_button):
-            button.setEnabled(labels and bool(chosen))
+        for each in (self.keep_button, self.drop_button):
+            each.setEnabled(labels and bool(chosen))
         self.merge_button.setEnabled(labels and len(chosen) > 1)
-        for button in (self.undo_button, self.redo_button, self.pick_button):
-            button.setEnabled(labels)
+        for each in (self.undo_button, self.redo_button, self.pick_button):
+            each.setEnabled(labels)
         self.save_button.setEnabled(self.regions is not None and bool(len(self.table.regions.ids)))
         self.about.setText(self._in_words(chosen, region))
 
@@ -325,7 +319,7 @@ class DilationLabeling(Panel):
             self.say("" if self.regions.redo() else "There is nothing to redo.")
 
     def _ask_save(self) -> None:
-        name = "regions" if self.regions is None else self.regions.layer.name
+        name = "regions" if self.regions is None else re.sub(r"[^\w\-. ]+", "_", self.regions.layer.name)
         path, _ = QFileDialog.getSaveFileName(self, "Save atlas", f"{name}.nii.gz", FILES)
         if path:
             self.save(path if path.lower().endswith((".nii", ".nii.gz")) else f"{path}.nii.gz")
@@ -341,7 +335,7 @@ class DilationLabeling(Panel):
         except (RuntimeError, OSError) as error:  # what stands in the way leaves the writer as one of these
             self.say(f"Not saved: {error}")
         else:
-            self.say(f"Saved {', '.join(p.replace(chr(92), '/').rpartition('/')[2] for p in written)}.")
+            self.say(f"Saved {', '.join(Path(each).name for each in written)}.")
 
 
 def is_regions(layer: Layer) -> bool:
@@ -369,22 +363,3 @@ def _made_from(origins: Iterable[Origin]) -> str:
 
 def _no_color(region: int) -> None:
     return None
-
-
-def _sentence(error: Exception) -> str:
-    sentence = str(error)
-    return f"{sentence[:1].upper()}{sentence[1:]}"
-
-
-def _words() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label
-
-
-def _button(text: str, tip: str, pressed: Callable[[], None]) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    button.clicked.connect(pressed)
-    return button

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QMainWindow,
+    QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -121,6 +122,22 @@ def form(rows: dict[str, QWidget]) -> QFormLayout:
         lines.addRow(title, widget)
         lines.labelForField(widget).setToolTip(widget.toolTip())
     return lines
+
+
+def button(text: str, tip: str, pressed: Callable[[], Any]) -> QPushButton:
+    """A button, what it does, and what is called when it is pressed."""
+    made = QPushButton(text)
+    made.setToolTip(tip)
+    made.clicked.connect(pressed)
+    return made
+
+
+def words() -> QLabel:
+    """A place for sentences, as wide as the dock, to be copied from."""
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label
 
 
 def _share_place(panel: Panel) -> None:

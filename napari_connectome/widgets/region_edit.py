@@ -3,42 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from napari.layers import Labels, Layer
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QVBoxLayout, QWidget
 
-from napari_connectome.core.census import census
-from napari_connectome.core.edits import (
-    Combine,
-    Components,
-    Edit,
-    Morphology,
-    combine,
-    components,
-    drop,
-    keep,
-    merge,
-    morph,
-    renumber,
-    split_hemispheres,
-)
+from napari_connectome.core.edits import Edit, drop, keep, merge
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
-from napari_connectome.core.origins import Origins, origins_from_dict
-from napari_connectome.core.params import Params
+from napari_connectome.core.origins import origins_from_dict
 from napari_connectome.layers.new_regions import add_edit
 from napari_connectome.layers.preview import Preview, is_preview
 from napari_connectome.layers.region_layer import RegionLayer
 from napari_connectome.layers.spatial import grid_of, info, is_volume
 from napari_connectome.widgets.form import ParamsForm
 from napari_connectome.widgets.layer_choice import LayerChoice
-from napari_connectome.widgets.panel import Panel, row
-from napari_connectome.widgets.work import sentence_of
+from napari_connectome.widgets.panel import Panel, button, row, words
+from napari_connectome.widgets.region_steps import STEPS, Made, Other, Step
+from napari_connectome.widgets.work import told
 
 Array = npt.NDArray[Any]
 
@@ -49,99 +35,7 @@ SETTLED = 150
 """Milliseconds nobody must have painted for before the preview is made anew."""
 
 
-@dataclass(frozen=True)
-class Step:
-    """One thing to do to regions.
-
-    Parameters
-    ----------
-    title, tip : str
-    params : Params, optional
-        As the form starts; its `fields` are shown.
-    fields : tuple of str
-    done : str
-        What a person is told was done.
-    single : bool
-        Whether it can be done to some of the regions, the others staying as they are.
-    """
-
-    title: str
-    tip: str
-    done: str
-    params: Params | None = None
-    fields: tuple[str, ...] = ()
-    single: bool = True
-    order: str = ""
-
-    @property
-    def takes_layer(self) -> bool:
-        """Whether another layer takes part."""
-        return isinstance(self.params, Combine)
-
-    @property
-    def relabels(self) -> bool:
-        """Whether it gives regions other labels: the preview shows which."""
-        return self.params is None or isinstance(self.params, Components)
-
-    @property
-    def adds(self) -> bool:
-        """Whether it makes something of nothing."""
-        return isinstance(self.params, Combine) and self.params.how == "union"
-
-
-_GROWN = ("iterations", "radius", "connectivity")
-STEPS = (
-    Step("Intersect with a layer", "Keep what lies in another layer.", "Intersected", Combine(how="intersect")),
-    Step("Unite with a layer", "Add what another layer has besides.", "United", Combine(how="union"), single=False),
-    Step("Subtract a layer", "Take away what lies in another layer.", "Subtracted", Combine(how="subtract")),
-    Step("Dilate", "Grow into the background, never into another region.", "Dilated", Morphology(operation="dilate"), _GROWN),
-    Step("Erode", "Shrink from all sides.", "Eroded", Morphology(operation="erode"), _GROWN),
-    Step("Open", "Drop what is thin: erode, then dilate.", "Opened", Morphology(operation="open"), _GROWN),
-    Step("Close", "Fill clefts: dilate, then erode.", "Closed", Morphology(operation="close"), _GROWN),
-    Step("Fill holes", "Fill what is enclosed.", "Filled", Morphology(operation="fill_holes"), ("connectivity",)),
-    Step(
-        "Split into connected components",
-        "A label for each connected part, the largest first.",
-        "Split",
-        Components(),
-        ("connectivity", "min_size"),
-        single=False,
-    ),
-    Step("Split hemispheres at x = 0", "Cut regions into left (x < 0 mm) and right.", "Split", single=False),
-    Step("Renumber by size", "Labels 1, 2, …, the largest first.", "Renumbered", single=False, order="size"),
-    Step("Renumber without gaps", "Labels 1, 2, … in the order they have.", "Renumbered", single=False, order="id"),
-)
 FIRST = "choose a step"
-
-
-@dataclass(frozen=True, eq=False)
-class Made:
-    """What a step makes.
-
-    Parameters
-    ----------
-    edit : Edit
-        Of all regions.
-    origins : mapping
-        Of the other layer that took part.
-    before, after : (z, y, x) arrays
-        The regions that took part, as they were and as they will be.
-    grid : Grid
-    """
-
-    edit: Edit
-    origins: Origins
-    before: Array
-    after: Array
-    grid: Grid
-
-    @property
-    def in_words(self) -> str:
-        """Regions, voxels and mm³, and what else a person should know."""
-        (ids, counts), (new_ids, new_counts) = census(self.before), census(self.after)
-        voxels, new_voxels = int(counts.sum()), int(new_counts.sum())
-        regions, size = _from_to(len(ids), len(new_ids), "region"), new_voxels * self.grid.voxel_volume
-        return " ".join((f"{regions}; {_from_to(voxels, new_voxels, 'voxel')}; {size:,.0f} mm³.", *self.edit.notices))
 
 
 class RegionEdit(QWidget):
@@ -193,7 +87,7 @@ class RegionEdit(QWidget):
         self.step_choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.step_choice.setMinimumContentsLength(10)
         self.step_choice.setMaxVisibleItems(len(STEPS) + 1)
-        self.tip = _words()
+        self.tip = words()
         self.other = LayerChoice(self.viewer, self._fits_other, instead="choose a layer")
         self.other.setToolTip("The layer that takes part: where it is not 0. It must be on the same grid.")
         self.other_row = QWidget()
@@ -205,9 +99,9 @@ class RegionEdit(QWidget):
         self.preview_box = QCheckBox("Preview")
         self.preview_box.setChecked(True)
         self.preview_box.setToolTip("Outline what the step would make; your layer is not touched before Apply.")
-        self.account = _words()
-        self.apply_button = _button("Apply", "Do it in the layer; Undo or Ctrl+Z takes it back.", self.apply)
-        self.new_button = _button("Apply to new layer", "Put the result into a layer of its own.", self.apply_to_new)
+        self.account = words()
+        self.apply_button = button("Apply", "Do it in the layer; Undo or Ctrl+Z takes it back.", self.apply)
+        self.new_button = button("Apply to new layer", "Put the result into a layer of its own.", self.apply_to_new)
         self.column = QVBoxLayout(self)
         self.column.setContentsMargins(0, 4, 0, 0)
         self.column.addLayout(row("Step", self.step_choice))
@@ -222,7 +116,7 @@ class RegionEdit(QWidget):
         self.step_choice.currentIndexChanged.connect(self._on_step)
         self.other.chosen.connect(self._touch)
         self.other.altered.connect(self._touch)
-        self.only_chosen.toggled.connect(self._touch)
+        self.only_chosen.toggled.connect(self._on_only)
         self.preview_box.toggled.connect(self._touch)
 
     @property
@@ -265,52 +159,35 @@ class RegionEdit(QWidget):
 
     def make(self) -> Made:
         """What the step makes of the regions as they are."""
-        if self.regions is None:
+        regions, step = self.regions, self.step
+        if regions is None:
             raise InputError("there are no regions: choose a labels layer, or press New and paint some.")
-        if self.step is None:
+        if step is None:
             raise InputError("there is no step to apply: choose one.")
-        labels, grid = self.regions.labels, self.regions.grid
-        if not labels.any() and not self.step.adds:
-            raise InputError(f"{self.regions.layer.name} has no regions yet: paint some, or unite it with another layer.")
-        if not self._limited:
-            edit, origins = self._make(self.step, labels, grid)
-            return Made(edit, origins, labels, edit.labels, grid)
-        part, others = keep(labels, self._chosen), drop(labels, self._chosen)
-        edit, origins = self._make(self.step, part.labels, grid)
-        after = np.where(others.labels > 0, edit.labels.dtype.type(0), edit.labels)  # the others give way to nobody
-        whole = replace(edit, labels=np.where(others.labels > 0, others.labels, after), sources=others.sources | edit.sources)
-        return Made(whole, origins, part.labels, after, grid)
+        labels, grid, name = regions.labels, regions.grid, regions.layer.name
+        if not labels.any() and not step.adds:
+            raise InputError(f"{name} has no regions yet: paint some, or unite it with another layer.")
+        params = self._forms[step.title].value if step.title in self._forms else None
+        other = self._other(grid, name) if step.takes_other else None
+        return step.make(labels, grid, regions.names, params, other, self._only(step))
 
-    def _make(self, step: Step, labels: Array, grid: Grid) -> tuple[Edit, Origins]:
-        assert self.regions is not None
-        params = self._forms[step.title].value if step.title in self._forms else step.params
-        if isinstance(params, Morphology):
-            return morph(labels, grid, params), {}
-        if isinstance(params, Components):
-            return components(labels, grid, params, self.regions.names), {}
-        if isinstance(params, Combine):
-            return self._combined(labels, grid, params)
-        if step.order:
-            return renumber(labels, step.order), {}
-        return split_hemispheres(labels, grid, self.regions.names), {}
-
-    def _combined(self, labels: Array, grid: Grid, params: Combine) -> tuple[Edit, Origins]:
-        other = self.other.layer
-        if other is None:
+    def _other(self, grid: Grid, name: str) -> Other:
+        layer = self.other.layer
+        if layer is None:
             raise InputError("there is no other layer yet: choose the one that takes part.")
-        grid.require(grid_of(other, [grid]), self._name, other.name)
-        known = RegionLayer.of(other) if isinstance(other, Labels) else None
-        names, origins = (known.names, known.origins) if known else ({}, origins_from_dict(info(other).get("origins")))
-        return combine(labels, np.asarray(other.data), params, other_names=names), origins
+        grid.require(grid_of(layer, [grid]), name, layer.name)
+        if isinstance(layer, Labels):
+            known = RegionLayer.of(layer)
+            return Other(np.asarray(layer.data), known.names, known.origins)
+        return Other(np.asarray(layer.data), origins=origins_from_dict(info(layer).get("origins")))
 
-    @property
-    def _limited(self) -> bool:
-        """Whether only the regions selected take part."""
-        return self.step is not None and self.step.single and self.only_chosen.isChecked() and bool(self._chosen)
-
-    @property
-    def _name(self) -> str:
-        return "the layer" if self.regions is None else self.regions.layer.name
+    def _only(self, step: Step) -> list[int]:
+        """The regions that take part; none for all."""
+        if not step.single or not self.only_chosen.isChecked():
+            return []
+        if not self._chosen:
+            raise InputError("no region is selected: select some in the table, or untick Only the selected regions.")
+        return self._chosen
 
     # -- the preview --------------------------------------------------------------------------------------------------
 
@@ -321,14 +198,11 @@ class RegionEdit(QWidget):
         if self._closed or not self._wanted or self.step is None or self.regions is None or not self.isVisible():
             self._clear()
             return
-        try:
+        made = None
+        with told(self.account.setText):
             made = self.make()
-        except Exception as error:
-            self._clear()
-            self.account.setText(_told(error))
-            return
-        self.account.setText(made.in_words)
-        if self.preview_box.isChecked():
+            self.account.setText(made.in_words)
+        if made is not None and self.preview_box.isChecked():
             self.preview.show(made.after, made.grid, self.regions.layer if self.step.relabels else None)
             self._shown = self.preview.layer
         else:
@@ -349,6 +223,10 @@ class RegionEdit(QWidget):
     def _touch(self, *_: Any) -> None:
         self._wanted = True
         self._start()
+
+    def _on_only(self, *_: Any) -> None:
+        self._show_state()
+        self._touch()
 
     def _on_changed(self) -> None:
         if self._wanted and not self._closed:
@@ -384,13 +262,14 @@ class RegionEdit(QWidget):
     def apply(self) -> None:
         """Do the step in the layer, as one that can be undone."""
         regions = self.regions
-        with _Telling(self.said):
+        with told(self.said.emit):
             if regions is not None and not self.in_place:
                 raise InputError(f"{regions.layer.name} is an image, which is never written into: apply to a new layer.")
             made = self.make()
             assert regions is not None
             assert self.step is not None
             changed = regions.apply(made.edit, made.origins)
+            self.viewer.layers.selection.active = regions.layer  # Ctrl+Z works on the active layer
             self.suspend()
             end = " Undo takes it back." if changed else " No voxel has changed."
             self.said.emit(f"{self.step.done}: {made.in_words}{end}")
@@ -398,7 +277,7 @@ class RegionEdit(QWidget):
     def apply_to_new(self) -> None:
         """Put what the step makes into a new layer."""
         regions = self.regions
-        with _Telling(self.said):
+        with told(self.said.emit):
             made = self.make()
             assert regions is not None
             assert self.step is not None
@@ -427,7 +306,7 @@ class RegionEdit(QWidget):
         return replace(edit, names={min(ids): given}) if given else edit
 
     def _at_once(self, change: Callable[[Array, Collection[int]], Edit], done: str, needed: int) -> None:
-        with _Telling(self.said):
+        with told(self.said.emit):
             regions, chosen = self.regions, list(self._chosen)
             if regions is None or len(chosen) < needed:
                 few = "two regions or more" if needed > 1 else "a region"
@@ -436,6 +315,7 @@ class RegionEdit(QWidget):
                 raise InputError(f"{regions.layer.name} is an image, which is never written into: apply a step to a new layer.")
             names = ", ".join(regions.name(i) for i in chosen[:3]) + (f" and {len(chosen) - 3} more" if len(chosen) > 3 else "")
             regions.apply(change(regions.labels, chosen))
+            self.viewer.layers.selection.active = regions.layer
             self.said.emit(f"{done} {names}. Undo takes it back.")
 
     def _on_step(self) -> None:
@@ -456,55 +336,14 @@ class RegionEdit(QWidget):
         step = self.step
         self.tip.setText("" if step is None else step.tip)
         self.tip.setVisible(step is not None)
-        self.other_row.setVisible(step is not None and step.takes_layer)
+        self.other_row.setVisible(step is not None and step.takes_other)
         some = len(self._chosen)
         self.only_chosen.setText(f"Only the selected regions ({some})" if some else "Only the selected regions")
         self.only_chosen.setVisible(step is not None and step.single)
-        self.only_chosen.setEnabled(bool(some))
+        self.only_chosen.setEnabled(bool(some) or self.only_chosen.isChecked())
         self.apply_button.setEnabled(step is not None and self.in_place)
         self.new_button.setEnabled(step is not None)
 
     def _fits_other(self, layer: Layer) -> bool:
         own = None if self.regions is None else self.regions.layer
         return is_volume(layer) and layer is not own and not is_preview(layer)
-
-
-class _Telling:
-    """Tells what stands in the user's way as a sentence; bugs go on."""
-
-    def __init__(self, said: Any) -> None:
-        self._said = said
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
-        sentence = None if error is None else sentence_of(error)
-        if sentence is not None:
-            self._said.emit(f"{sentence[:1].upper()}{sentence[1:]}")
-        return sentence is not None
-
-
-def _told(error: Exception) -> str:
-    sentence = sentence_of(error)
-    if sentence is None:
-        raise error
-    return f"{sentence[:1].upper()}{sentence[1:]}"
-
-
-def _from_to(before: int, after: int, what: str) -> str:
-    numbers = f"{after:,}" if before == after else f"{before:,} → {after:,}"
-    return f"{numbers} {what}{'s' * (after != 1)}"
-
-
-def _words() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    return label
-
-
-def _button(text: str, tip: str, pressed: Callable[[], None]) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    button.clicked.connect(pressed)
-    return button

@@ -327,8 +327,9 @@ class RegionTable(QTableView):
         self._select()
 
     def _on_selection(self, *_: Any) -> None:
-        rows = {index.row() for index in self.selectionModel().selectedRows()}
-        self._chosen = tuple(sorted(int(self.regions.ids[row]) for row in rows))
+        # By ranges: thousands of rows are chosen at once by Ctrl+A.
+        rows = [np.arange(some.top(), some.bottom() + 1) for some in self.selectionModel().selection()]
+        self._chosen = tuple(np.unique(self.regions.ids[np.concatenate(rows)]).tolist()) if rows else ()
         self.rows_chosen.emit()
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +21,12 @@ from napari_connectome.layers.seed_spheres import SeedSpheres
 from napari_connectome.layers.seeds import SeedPoints
 from napari_connectome.layers.spatial import to_world
 from napari_connectome.widgets.form import NumberBox
-from napari_connectome.widgets.panel import Panel, form
+from napari_connectome.widgets.panel import Panel, button, form
 from napari_connectome.widgets.seed_layers import SeedLayers
 from napari_connectome.widgets.seed_presets import SeedPresets
 from napari_connectome.widgets.seed_table import SeedTable, cell_text, edit_of
 from napari_connectome.widgets.view import ViewBar
-from napari_connectome.widgets.work import sentence_of
+from napari_connectome.widgets.work import told
 
 Array = npt.NDArray[Any]
 
@@ -81,23 +79,23 @@ class SphereSeeds(Panel):
         self.column.addWidget(self.message)
 
     def _buttons(self) -> QGridLayout:
-        self.add_button = _button("Add", "Add a seed in the middle of what is shown; then drag it or type its mm.", self.add)
+        self.add_button = button("Add", "Add a seed in the middle of what is shown; then drag it or type its mm.", self.add)
         self.click_button = QPushButton("Click")
         self.click_button.setCheckable(True)
         self.click_button.setToolTip("While this is on, a click in the image adds a seed there.")
         self.click_button.toggled.connect(self._on_click_toggled)
-        self.delete_button = _button("Delete", "Delete the selected seeds.", self.delete)
+        self.delete_button = button("Delete", "Delete the selected seeds.", self.delete)
         self.presets = QPushButton("Presets")
         self.presets.setToolTip("Well-known seeds in MNI mm: for images in MNI space.")
         self.presets.setMenu(SeedPresets(self))
-        self.import_button = _button(
+        self.import_button = button(
             "Import…", "Add the seeds of a table: columns name, x, y, z and radius, in mm.", self._ask_import
         )
-        self.export_button = _button("Export…", "Write all seeds to a table (TSV or CSV), in mm.", self._ask_export)
+        self.export_button = button("Export…", "Write all seeds to a table (TSV or CSV), in mm.", self._ask_export)
         first = (self.add_button, self.click_button, self.delete_button)
         buttons = QGridLayout()
-        for i, button in enumerate((*first, self.presets, self.import_button, self.export_button)):
-            buttons.addWidget(button, i // 3, i % 3)
+        for i, each in enumerate((*first, self.presets, self.import_button, self.export_button)):
+            buttons.addWidget(each, i // 3, i % 3)
             buttons.setColumnStretch(i % 3, 1)
         return buttons
 
@@ -114,13 +112,13 @@ class SphereSeeds(Panel):
 
     def add(self) -> None:
         """Add a seed in the middle of what is shown."""
-        with _told():
+        with told(show_warning):
             seeds = self._needed()
             seeds.add(mm=middle_of_view(self.viewer, seeds.grid))
 
     def add_seeds(self, table: pd.DataFrame) -> None:
         """Add the seeds of a table, except those that are there, and go to the first."""
-        with _told():
+        with told(show_warning):
             seeds = self._needed()
             rows = seeds.include(table)
             if rows:
@@ -134,12 +132,12 @@ class SphereSeeds(Panel):
 
     def import_file(self, path: str | Path) -> None:
         """Add the seeds of a file."""
-        with _told():
+        with told(show_warning):
             self.add_seeds(read_seeds(path))
 
     def export_file(self, path: str | Path) -> None:
         """Write all seeds to a file."""
-        with _told():
+        with told(show_warning):
             if self.seeds is None or not len(self.seeds):
                 raise InputError("there are no seeds to export: add one first.")
             write_seeds(self.seeds.table, path)
@@ -159,7 +157,7 @@ class SphereSeeds(Panel):
             return
         before = self.seeds.table.iloc[row]
         if text != cell_text(before[column]):
-            with _told():
+            with told(show_warning):
                 self.seeds.set(row, **edit_of(before, column, text))
         self._refresh()  # also puts the old value back
         if column in "xyz":
@@ -168,7 +166,7 @@ class SphereSeeds(Panel):
     def _on_radius(self) -> None:
         if self.seeds is None:
             return
-        with _told():
+        with told(show_warning):
             rows = self.seeds.selected or ([] if self.seeds.current is None else [self.seeds.current])
             for each in rows:
                 self.seeds.set(each, radius=self.radius.number)
@@ -184,7 +182,7 @@ class SphereSeeds(Panel):
         self._show_current()
 
     def _on_click_toggled(self, on: bool) -> None:
-        with _told():
+        with told(show_warning):
             if on:
                 self._needed().layer.mode = "add"
             elif self.seeds is not None and self.seeds.layer.mode == "add":
@@ -230,7 +228,7 @@ class SphereSeeds(Panel):
         self._drop()
         grid = self.layers.grid
         if layer is not None and grid is not None:
-            with _told():
+            with told(show_warning):
                 self._take(SeedPoints.adopt(self.viewer, layer, grid))
         self._refresh()
 
@@ -328,22 +326,3 @@ class SphereSeeds(Panel):
         row = None if self.seeds is None else self.seeds.current
         if row is not None and row < self.table.rowCount():
             self.message.setText(self.table.in_words(row))
-
-
-def _button(text: str, tip: str, pressed: Callable[[], None]) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    button.clicked.connect(pressed)
-    return button
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Show what stands in the user's way as one notification."""
-    try:
-        yield
-    except Exception as error:
-        sentence = sentence_of(error)
-        if sentence is None:
-            raise
-        show_warning(sentence)

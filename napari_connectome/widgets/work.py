@@ -12,7 +12,8 @@ import atexit
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -210,6 +211,18 @@ def sentence_of(error: BaseException) -> str | None:
     if isinstance(error, OSError):
         return f"{error.filename}: {error.strerror}." if error.filename and error.strerror else f"{error}"
     return None
+
+
+@contextmanager
+def told(say: Callable[[str], Any]) -> Iterator[None]:
+    """Say in a sentence what stands in the user's way; a bug of ours goes on."""
+    try:
+        yield
+    except Exception as error:
+        sentence = sentence_of(error)
+        if sentence is None:
+            raise
+        say(f"{sentence[:1].upper()}{sentence[1:]}")
 
 
 def _cancel_all(jobs: list[Job], *_: Any) -> None:

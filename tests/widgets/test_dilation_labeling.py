@@ -265,6 +265,12 @@ def test_only_the_selected_regions(window, until):
     assert np.array_equal(layer.data == 2, before == 2)
     assert np.count_nonzero(layer.data == 4) > np.count_nonzero(before == 4)
     assert panel.regions.names == {1: "left", 2: "right", 4: "middle"}
+    panel.table.chosen = []
+    panel._show_chosen()
+    after = layer.data.copy()
+    _click(panel.edit.apply_button)
+    assert panel.message.text().startswith("No region is selected")
+    assert np.array_equal(layer.data, after)
 
 
 def test_combining_with_another_layer(window, until):
