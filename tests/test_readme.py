@@ -27,7 +27,7 @@ def test_python_of_the_readme_runs(block: str, tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     exec(compile(block, "README.md", "exec"), {"__name__": "__main__"})
     for file in re.findall(r"save\(.*?\"(.*?)\"\)", block):
-        assert (tmp_path / file).stat().st_size > 1000, f"{file} was to be written"
+        assert (tmp_path / file).stat().st_size > 400, f"{file} was to be written"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
