@@ -268,11 +268,11 @@ class RegionEdit(QWidget):
             made = self.make()
             assert regions is not None
             assert self.step is not None
+            said = made.in_words  # now: the labels before are the layer's own
             changed = regions.apply(made.edit, made.origins)
             self.viewer.layers.selection.active = regions.layer  # Ctrl+Z works on the active layer
             self.suspend()
-            end = " Undo takes it back." if changed else " No voxel has changed."
-            self.said.emit(f"{self.step.done}: {made.in_words}{end}")
+            self.said.emit(f"{self.step.done}: {said} {'Undo takes it back.' if changed else 'No voxel has changed.'}")
 
     def apply_to_new(self) -> None:
         """Put what the step makes into a new layer."""

@@ -139,7 +139,7 @@ class RegionModel(QAbstractTableModel):
         parts = [f"{voxels} voxel{'s' * (voxels != '1')}", f"{size} mm³", f"at {self._mm(row, '')}"]
         if self._text(row, "peak"):
             parts += [f"peak {self._text(row, 'peak')} at {self._mm(row, 'peak_')}", f"mean {self._text(row, 'mean')}"]
-        return f"{name}: {', '.join(parts)}.{f' {origin}' if origin else ''}"
+        return f"{name}: {', '.join(parts)}.{f' ⚠ {origin}' if origin else ''}"
 
     def _mm(self, row: int, which: str) -> str:
         return f"{' '.join(self._text(row, which + axis) for axis in 'xyz')} mm"
@@ -169,7 +169,8 @@ class RegionModel(QAbstractTableModel):
         """One cell."""
         row, key = index.row(), COLUMNS[index.column()].key
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
-            return self._text(row, key)
+            warned = role == Qt.ItemDataRole.DisplayRole and key == "name" and self._columns["origin"][row]
+            return f"⚠ {self._text(row, key)}" if warned else self._text(row, key)
         if role == Qt.ItemDataRole.BackgroundRole:
             return LIT if int(self.ids[row]) == self.lit else None
         if role == Qt.ItemDataRole.TextAlignmentRole:

@@ -432,3 +432,26 @@ def test_labels_of_other_makers(window, kind, until):
         assert panel.message.text().startswith("Dilated: 3 regions")
     else:
         assert panel.edit.account.text().startswith("Atlas has no regions yet")
+
+
+def test_an_oblique_grid_under_a_run(window, until):
+    """Places in the table are true mm, the viewer goes to the voxels that are meant; time stays where it is."""
+    panel, viewer = window, window.viewer
+    turn = np.array([[0.96, 0.28, 0], [-0.28, 0.96, 0], [0, 0, 1]]) * 6
+    affine = np.eye(4)
+    affine[:3, :3], affine[:3, 3] = turn, (-40, -20, -27)
+    grid = Grid(GRID.shape, affine)
+    run = np.zeros((4, *GRID.shape), np.float32)
+    viewer.add_image(run, name="run", contrast_limits=(0, 1), **layer_kwargs(grid, tr=2.0, time=True, role="run"))
+    _click(panel.new_button)
+    layer = panel.regions.layer
+    layer.data_setitem((np.array([5]), np.array([7]), np.array([9])), 3)
+    until(lambda: _ids(panel) == [3])
+    viewer.dims.set_point(0, 2.0)
+    panel.table.selectRow(0)
+    assert layer.world_to_data(viewer.dims.point) == pytest.approx((5, 7, 9), abs=0.5)  # the sliders have steps
+    assert viewer.dims.point[0] == 2.0
+    assert panel.table.regions.place(3) == pytest.approx(grid.to_mm((9, 7, 5)))
+    _choose(panel, "Dilate")
+    until(lambda: panel.edit.preview.layer is not None)
+    assert panel.edit.preview.layer.translate == pytest.approx(layer.translate)

@@ -49,7 +49,7 @@ def test_what_a_row_says(table):
     """Colour, name, size and place; where the region comes from in orange, and only where there is such a region."""
     assert [_cell(table, 0, key) for key in ("index", "name", "voxels", "size_mm3", "x", "hemisphere")] == [
         "3",
-        "beta",
+        "⚠ beta",
         "1",
         "8",
         "0.0",
@@ -69,6 +69,7 @@ def test_what_a_row_says(table):
     assert table.regions.place(9) == pytest.approx([4, 4, 0])
     assert table.regions.place(4) is None
     assert table.regions.in_words(3) == "beta: 1 voxel, 8 mm³, at 0.0 0.0 0.0 mm, peak 0 at 0.0 0.0 0.0 mm, mean 0."
+    assert _cell(table, 0, "name", Qt.ItemDataRole.EditRole) == "beta"
     assert table.regions.rowCount(QModelIndex()) == 3
 
 
