@@ -14,8 +14,8 @@ from benchmarks import data, measure
 from benchmarks.drag import PATIENCE, WINDOW, Screen
 from tools.mouse import Mouse, let_work
 
-STEPS = 60
-"""Moves of the mouse in a stroke: 2.4 mm each, so that each paints or erases something."""
+STEPS = 42
+"""Moves of the mouse in a stroke: 3.4 mm each, more than the diagonal of a voxel, so that each changes the region."""
 RADIUS = 25.0  # mm, of the circle that is painted
 BRUSH = 5  # voxels
 PLACES = range(390, 230, -4)
