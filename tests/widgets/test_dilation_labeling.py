@@ -392,6 +392,17 @@ def test_a_panel_closed_in_mid_preview(make_napari_viewer, until):
     assert _names(layer) == {1: "left", 2: "right", 4: "middle"}
 
 
+def test_closing_napari_in_mid_preview_leaves_nothing(make_napari_viewer, until):
+    """With a preview on, another one due, and a table to be made anew."""
+    panel = _open(make_napari_viewer)
+    layer = _add(panel)
+    _choose(panel, "Dilate")
+    until(lambda: panel.edit.preview.layer is not None)
+    panel.edit._forms["Dilate"].container["iterations"].value = 2
+    layer.paint((5, 5, 5), 3)
+    panel.viewer.close()
+
+
 def test_save_and_read_back(window, tmp_path):
     """Labels, names and origins come back as they were; where they cannot be written, a sentence says why."""
     panel = window
