@@ -78,3 +78,22 @@ def test_one_that_was_taken_away_comes_back_anew():
     preview.clear()
     others.clear()
     assert not viewer.layers
+
+
+def test_hidden_and_in_other_colours():
+    """Hidden at once it is shown again by the next step; with the colours of a layer, whose own selection stays its own."""
+    viewer = ViewerModel()
+    painted = viewer.add_labels(_labels())
+    preview = Preview(viewer, "me")
+    preview.show(_labels(), GRID, painted)
+    layer = preview.layer
+    assert np.allclose(layer.get_color(1), painted.get_color(1))
+    assert layer.colormap is not painted.colormap
+    preview.hide()
+    assert not layer.visible
+    preview.show(_labels(), GRID)
+    assert layer.visible
+    assert not np.allclose(layer.get_color(1), painted.get_color(1))
+    layer.visible = False  # by a person: it stays so
+    preview.show(_labels(2), GRID)
+    assert not layer.visible
