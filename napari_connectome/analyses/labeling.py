@@ -37,7 +37,10 @@ class Labeling(Params):
     connectivity: int = connectivity_param()
     min_size: float = param(0.0, "Smaller regions are left out; 0 is off.", unit="mm³", low=0.0, high=1e7, step=10.0, off=0.0)
     within: Volume | None = None
-    split_hemispheres: bool = param(False, "Cut regions that lie on both sides of x = 0 mm in two, left (L) and right (R).")
+    split_hemispheres: bool = param(
+        False,
+        "Cut regions that lie on both sides of x = 0 mm in two, left (L) and right (R); what lies on it goes with the larger.",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -25,6 +25,18 @@ def census(labels: Array) -> tuple[Array, Array]:
     return found.astype(np.int64), counts
 
 
+def ranked(found: Array) -> tuple[Array, Array]:
+    """The ids among labels (n,) of whole numbers, ascending, and which of them each label is (n,)."""
+    found = found.astype(np.uint8) if found.dtype == bool else found
+    if not found.size or int(found.max()) >= _TABLE or int(found.min()) < 0:
+        ids, ranks = np.unique(found, return_inverse=True)
+        return ids, ranks.reshape(-1)
+    present = np.bincount(found) > 0
+    ids = np.flatnonzero(present)
+    # Small types make sorting by region a radix sort.
+    return ids, (np.cumsum(present) - 1).astype(np.min_scalar_type(len(ids)))[found]
+
+
 def relabelled(labels: Array, new: Mapping[int, int]) -> Array:
     """A copy with other ids: those that `new` names; in a type that holds them."""
     top = int(labels.max(initial=0))
@@ -36,7 +48,7 @@ def relabelled(labels: Array, new: Mapping[int, int]) -> Array:
                 table[old] = region
         return np.take(table, labels)
     there = labels != 0
-    ids, ranks = np.unique(labels[there], return_inverse=True)
+    ids, ranks = ranked(labels[there])
     after = np.zeros(labels.shape, dtype=kind)
     after[there] = np.array([new.get(i, i) for i in ids.tolist()], dtype=kind)[ranks]
     return after

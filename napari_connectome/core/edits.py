@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_connectome.core import morphology
-from napari_connectome.core.census import census, relabelled
+from napari_connectome.core.census import census, ranked, relabelled
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
+from napari_connectome.core.hemispheres import sides
 from napari_connectome.core.neighbours import ball, connected, connectivity_param
 from napari_connectome.core.params import Params, param
 from napari_connectome.core.pieces import pieces
@@ -22,9 +23,6 @@ from napari_connectome.core.values import as_label_type
 Array = npt.NDArray[Any]
 Names = Mapping[int, str]
 Sources = dict[int, tuple[int, ...]]
-
-MIDLINE = 1e-6
-"""mm left of x = 0 that are still x = 0: what rounding makes of an affine."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,25 +241,28 @@ def _dropped(sizes: Array, large: Array, grid: Grid, min_size: float) -> tuple[s
 def split_hemispheres(labels: Array, grid: Grid, names: Names | None = None) -> Edit:
     """Cut the regions that lie on both sides of x = 0 mm in two.
 
-    Voxels whose centre is at x < 0 mm, by the true affine, are left, the others right. The left part keeps the id and is
-    called "L X"; the right one, "R X", gets the next free id. A region of one side only stays as it is.
+    By the true affine and the centres of voxels. Those of a region that lie on x = 0 itself go with the side that more of the
+    region's other voxels are on (right, where as many are), so that a region of one side that touches the midline stays
+    whole. The left part keeps the id and is called "L X"; the right one, "R X", gets the next free id. A region of one side
+    only stays as it is.
     """
     labels = _checked(labels, grid)
-    z, y, x = (np.arange(n).reshape([-1 if axis == i else 1 for i in range(3)]) for axis, n in enumerate(labels.shape))
-    a = grid.affine[0]
-    left = x * a[0] + y * a[1] + z * a[2] + a[3] < -MIDLINE
-    right_ids = census(np.where(left, labels.dtype.type(0), labels))[0]
-    left_ids = census(np.where(left, labels, labels.dtype.type(0)))[0]
-    both = np.intersect1d(left_ids, right_ids, assume_unique=True).tolist()
-    top = int(labels.max())
+    where = np.flatnonzero(labels)
+    ids, ranks = ranked(labels.reshape(-1)[where])
+    side = sides(np.unravel_index(where, grid.shape)[::-1], grid)
+    left, right = (np.bincount(ranks[side == which], minlength=len(ids)) for which in (-1, 1))
+    cut = (left > 0) & (right > 0)
+    both, top = ids[cut].tolist(), int(labels.max(initial=0))
     new = {region: top + 1 + rank for rank, region in enumerate(both)}
-    after = np.where(left, labels, relabelled(labels, new))
+    goes_right = cut[ranks] & ((side > 0) | (side == 0) & (left <= right)[ranks])
+    after = labels.astype(np.min_scalar_type(top + len(both)), order="C")
+    after.reshape(-1)[where[goes_right]] = (top + np.cumsum(cut))[ranks[goes_right]]
     edit = _same(after, [])
-    sources = edit.sources | {right: (region,) for region, right in new.items()}
+    sources = edit.sources | {half: (region,) for region, half in new.items()}
     sided: dict[int, str] = {}
-    for region, right in new.items():
+    for region, half in new.items():
         name = _given(names, region) or default_name(region)
-        sided |= {region: f"L {name}", right: f"R {name}"}
+        sided |= {region: f"L {name}", half: f"R {name}"}
     return Edit(edit.labels, sources, sided)
 
 
@@ -323,7 +324,7 @@ def _present(ids: Collection[int], there: list[int]) -> list[int]:
     wanted = sorted({int(i) for i in ids})
     if not wanted:
         raise InputError("no region was chosen: choose one or more first.")
-    missing = [i for i in wanted if i not in set(there)]
+    missing = sorted(set(wanted).difference(there))
     if missing:
         raise InputError(f"{_listed(missing).lower()} {_verb(missing, 'has', 'have')} no voxel in this image: choose others.")
     return wanted

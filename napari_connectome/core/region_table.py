@@ -9,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from napari_connectome.core.census import ranked
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
+from napari_connectome.core.hemispheres import sides
 
 Array = npt.NDArray[Any]
 
 BOTH = 0.1
 """Share of a region on the other side of x = 0 mm from which it belongs to both hemispheres."""
-_SMALL = 2**22
-"""Ids up to here are counted in a table of all numbers; larger ones are sorted."""
 
 
 def region_table(
@@ -46,7 +46,7 @@ def region_table(
     if labels.shape != grid.shape or (values is not None and values.shape != grid.shape):
         raise InputError(f"labels and values must have the shape {grid.shape} (z, y, x) of their grid.")
     where = np.flatnonzero(labels)
-    ids, ranks = _ranked(labels.ravel()[where])
+    ids, ranks = ranked(labels.ravel()[where])
     counts = np.bincount(ranks, minlength=len(ids))
     ijk = np.unravel_index(where, grid.shape)[::-1]
     centres = np.column_stack([np.bincount(ranks, weights=axis, minlength=len(ids)) / counts for axis in ijk])
@@ -56,7 +56,7 @@ def region_table(
         "voxels": counts,
         "size_mm3": np.round(counts * grid.voxel_volume, 6),  # without the rounding of the determinant
         **dict(zip("xyz", mm.T, strict=True)),
-        "hemisphere": _hemispheres(ranks, len(ids), _x_mm(ijk, grid)),
+        "hemisphere": _hemispheres(ranks, len(ids), sides(ijk, grid)),
     }
     if values is not None:
         columns |= _values(values.ravel()[where], where, ranks, counts, grid)
@@ -66,7 +66,7 @@ def region_table(
 def region_voxels(labels: Array) -> dict[int, Array]:
     """The voxels of each region of a label image (z, y, x): flat indices in C order, ascending, by label id."""
     where = np.flatnonzero(labels)
-    ids, ranks = _ranked(labels.ravel()[where])
+    ids, ranks = ranked(labels.ravel()[where])
     ends = np.cumsum(np.bincount(ranks, minlength=len(ids)))
     voxels = np.split(where[np.argsort(ranks, kind="stable")], ends[:-1])
     return dict(zip(ids.tolist(), voxels, strict=False))
@@ -86,32 +86,10 @@ def _is_missing(name: Any) -> bool:
     return name is None or (isinstance(name, float) and np.isnan(name)) or name is pd.NA
 
 
-def _ranked(found: Array) -> tuple[Array, Array]:
-    """The ids among labels, ascending, and which of them each label is."""
-    found = found.astype(np.uint8) if found.dtype == bool else found
-    if not found.size or int(found.max()) > _SMALL or int(found.min()) < 0:
-        # An atlas may have few regions with very large ids.
-        ids, ranks = np.unique(found, return_inverse=True)
-        return ids, ranks.reshape(-1)
-    present = np.bincount(found) > 0
-    ids = np.flatnonzero(present)
-    # Small types make the sorting by region a radix sort.
-    return ids, (np.cumsum(present) - 1).astype(np.min_scalar_type(len(ids)))[found]
-
-
-def _x_mm(ijk: tuple[Array, ...], grid: Grid) -> Array:
-    """Millimetres along left to right of each voxel, by the true affine."""
-    place = np.full(len(ijk[0]), grid.affine[0, 3])
-    for index, step, size in zip(ijk, grid.affine[0, :3], grid.shape[::-1], strict=True):
-        place += (np.arange(size) * step)[index]
-    return place
-
-
-def _hemispheres(ranks: Array, n: int, x: Array) -> list[str]:
-    near = 1e-6  # mm: rounding of the affine is no side
-    left, right = np.bincount(ranks[x < -near], minlength=n), np.bincount(ranks[x > near], minlength=n)
+def _hemispheres(ranks: Array, n: int, side: Array) -> list[str]:
+    left, right = np.bincount(ranks[side < 0], minlength=n), np.bincount(ranks[side > 0], minlength=n)
     both = np.minimum(left, right) >= BOTH * (left + right)
-    return [str(side) for side in np.where(both, "L/R", np.where(left > right, "L", "R"))]
+    return [str(name) for name in np.where(both, "L/R", np.where(left > right, "L", "R"))]
 
 
 def _values(found: Array, where: Array, ranks: Array, counts: Array, grid: Grid) -> dict[str, Array]:

@@ -115,7 +115,7 @@ def test_hemispheres_are_cut_where_x_is_0_in_mm(grid):
     k, j, i = np.indices(grid.shape)
     x = grid.to_mm(np.stack([i, j, k], axis=-1))[..., 0]
     for seed in range(4):
-        labels = labels_of(seed, grid.shape)
+        labels = np.asfortranarray(labels_of(seed, grid.shape))
         names = {region: f"N{region}" for region in ids_of(labels)}
         edit = edits.split_hemispheres(labels, grid, names)
         np.testing.assert_array_equal(edit.labels > 0, labels > 0)
@@ -123,18 +123,49 @@ def test_hemispheres_are_cut_where_x_is_0_in_mm(grid):
         for region in edit.sources:
             inside = edit.labels == region
             (old,) = edit.sources[region]
-            crosses = {True, False} == set((x[labels == old] < -1e-6).tolist())
-            side = "L" if (x[inside] < -1e-6).all() else "R"
-            assert (x[inside] < -1e-6).all() or (x[inside] >= -1e-6).all() or not crosses
-            assert said[region] == (f"{side} N{old}" if crosses else f"N{old}")
-            assert crosses or region == old
+            left, right = (np.count_nonzero(labels[beyond] == old) for beyond in (x < -1e-3, x > 1e-3))
+            if not (left and right):
+                assert region == old
+                assert said[region] == f"N{old}"
+                assert np.count_nonzero(inside) == np.count_nonzero(labels == old)
+                continue
+            side = "R" if (x[inside] > 1e-3).any() else "L"
+            assert not (x[inside] < -1e-3).any() or not (x[inside] > 1e-3).any()
+            assert (np.abs(x[inside]) <= 1e-3).any() <= (side == ("L" if left > right else "R"))
+            assert said[region] == f"{side} N{old}"
 
 
-def test_x_of_0_is_right():
-    grid = Grid((1, 1, 5), np.array([[0.7, 0, 0, -2 * 0.7], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]))
-    edit = edits.split_hemispheres(np.full((1, 1, 5), 9, dtype=np.uint8), grid)
-    assert edit.labels[0, 0].tolist() == [9, 9, 10, 10, 10]
-    assert edit.renamed({}) == {9: "L region 9", 10: "R region 9"}
+@pytest.mark.parametrize(
+    ("row", "after"),
+    [
+        ([9, 9, 9, 9, 9], [9, 9, 10, 10, 10]),  # as many on either side
+        ([9, 9, 9, 9, 0], [9, 9, 9, 10, 0]),
+        ([0, 9, 9, 9, 9], [0, 9, 10, 10, 10]),
+        ([9, 9, 9, 0, 0], [9, 9, 9, 0, 0]),  # of one side, and on the midline
+        ([0, 0, 9, 9, 0], [0, 0, 9, 9, 0]),
+        ([0, 0, 9, 0, 0], [0, 0, 9, 0, 0]),
+        ([9, 3, 3, 3, 3], [9, 3, 10, 10, 10]),
+    ],
+)
+@pytest.mark.parametrize("size", [0.7, np.float32(1.1)])
+def test_what_lies_on_x_of_0_goes_with_the_larger_side(row, after, size):
+    middle = np.float32(-2 * float(size)) if isinstance(size, np.float32) else -2 * size  # as headers round it
+    grid = Grid((1, 1, 5), np.array([[size, 0, 0, middle], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]))
+    edit = edits.split_hemispheres(np.array(row, dtype=np.uint8).reshape(grid.shape), grid)
+    assert edit.labels[0, 0].tolist() == after
+    if 10 in after:
+        (cut,) = edit.sources[10]
+        assert edit.renamed({}) == {i: f"region {i}" for i in edit.sources} | {cut: f"L region {cut}", 10: f"R region {cut}"}
+
+
+def test_regions_of_an_atlas_that_touch_the_midline_are_not_cut(real_data):
+    from napari_connectome.io.load import load_regions
+
+    atlas = load_regions(real_data / "atlas" / "Schaefer2018_100_7Networks_MNI152NLin6Asym_2mm_dseg.nii.gz")
+    edit = edits.split_hemispheres(atlas.labels, atlas.grid)
+    # Fifteen have voxels on x = 0, and four of these some on the other side of it, too.
+    assert sorted(edit.names) == [5, 6, 9, 50, 101, 102, 103, 104]
+    assert [np.count_nonzero(edit.labels == right) for right in (101, 102, 103, 104)] == [19, 10, 27, 1]
 
 
 def test_choosing_merging_and_numbering():
@@ -255,3 +286,13 @@ def test_refusals():
         edits.keep(labels[0], [there])
     float_ids = edits.renumber(labels.astype(np.float32), "id")
     assert float_ids.labels.dtype == np.uint8
+
+
+def test_thousands_of_regions_are_chosen_at_once():
+    labels = np.zeros((40, 40, 40), dtype=np.uint16)
+    labels[::2, ::2, ::2] = np.arange(1, 8001).reshape(20, 20, 20)
+    ids = range(1, 8001)
+    edits.keep(labels, ids)  # quadratic, this took seconds
+    assert edits.merge(labels, ids).sources == {1: tuple(ids)}
+    with pytest.raises(InputError, match="regions 8001, 8002, 8003, 8004, 8005 and 1990 more have no voxel"):
+        edits.drop(labels, range(1, 9996))
