@@ -98,7 +98,7 @@ def check_roi_example(folder: Path, run: nc.Run, labels: np.ndarray, within: np.
         for condition in ("face", "house"):
             mean = series[name][labels == condition].mean()
             assert np.isclose(conditions.loc[name, condition], mean)
-    assert all(origin.contrast == "face > house" for origins in atlas.origins.values() for origin in origins)
+    assert {origin.how for origins in atlas.origins.values() for origin in origins} == {"face > house, -log10 p ≥ 5"}
     assert set(atlas.origins) == set(atlas.ids)
 
 

@@ -47,6 +47,29 @@ class Threshold(Params):
     )
     connectivity: int = connectivity_param()
 
+    def in_words(self, of: str = "value", height: float | None = None) -> str:
+        """The threshold as people write it: "-log10 p ≥ 5".
+
+        Parameters
+        ----------
+        of : str
+            What the map holds: "-log10 p", "t", "|t|".
+        height : float, optional
+            What a percentile or a p comes to in the map's unit, see `Thresholder.height`.
+        """
+        below = self.method == "value" and self.value < 0 and not self.two_sided
+        ways = {
+            "value": f"{of} {'≤' if below else '≥'} {self.value:g}",
+            "percentile": f"percentile {self.percentile:g} of {of}",
+            "fpr": f"p ≤ {self.alpha:g}",
+            "fdr": f"FDR q ≤ {self.alpha:g}",
+            "bonferroni": f"Bonferroni p ≤ {self.alpha:g}",
+        }
+        words = ways[self.method]
+        if height is not None and self.method != "value":
+            words += f" ({of} ≥ {height:.4g})"
+        return words + (f", clusters of {self.cluster_size} voxels and more" if self.cluster_size > 1 else "")
+
 
 def threshold(volume: Volume, params: Threshold | None = None, mask: Volume | None = None, p: Volume | None = None) -> Volume:
     """Set to 0 what is not high enough.

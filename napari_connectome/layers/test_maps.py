@@ -228,21 +228,10 @@ class TestLayers:
 
     def _in_words(self, cut: Cut, thresholder: Thresholder) -> str:
         """The cut as people write it."""
-        threshold = cut.threshold
-        size = "F" if self.statistic == "F" else "|t|"
-        height = f"{size} ≥ {thresholder.height(threshold):.4g}"
-        ways = {
-            "value": f"-log10 p ≥ {threshold.value:g}" if cut.of == "log_p" else f"{size} ≥ {threshold.value:g}",
-            "percentile": f"percentile {threshold.percentile:g} of {size} ({height})",
-            "fpr": f"p ≤ {threshold.alpha:g} ({height})",
-            "fdr": f"FDR q ≤ {threshold.alpha:g} ({height})",
-            "bonferroni": f"Bonferroni p ≤ {threshold.alpha:g} ({height})",
-        }
-        parts = [ways[threshold.method]]
+        of = "-log10 p" if cut.of == "log_p" else "F" if self.statistic == "F" else "|t|"
+        parts = [cut.threshold.in_words(of, thresholder.height(cut.threshold))]
         if cut.side != BOTH:
             parts.append(f"{self.sides[cut.side]} only")
-        if threshold.cluster_size > 1:
-            parts.append(f"clusters of {threshold.cluster_size} voxels and more")
         if self._within is not None:
             parts.append(f"within {self._within.name}")
         return ", ".join(parts)

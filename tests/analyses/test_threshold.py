@@ -205,3 +205,22 @@ def test_refusals():
     negative = Volume(np.full(mask.grid.shape, -1.0), mask.grid)
     # nilearn keeps everything here, since no value is left to take the percentile of.
     assert not threshold(negative, Threshold(method="percentile", two_sided=False)).data.any()
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({}, "-log10 p ≥ 5"),
+        ({"cluster_size": 1}, "-log10 p ≥ 5"),
+        ({"cluster_size": 10}, "-log10 p ≥ 5, clusters of 10 voxels and more"),
+        ({"value": -2.5, "two_sided": False}, "-log10 p ≤ -2.5"),
+        ({"method": "percentile", "percentile": 99.5}, "percentile 99.5 of -log10 p (-log10 p ≥ 3.142)"),
+        ({"method": "fpr", "alpha": 0.001}, "p ≤ 0.001 (-log10 p ≥ 3.142)"),
+        ({"method": "fdr"}, "FDR q ≤ 0.05 (-log10 p ≥ 3.142)"),
+        ({"method": "bonferroni"}, "Bonferroni p ≤ 0.05 (-log10 p ≥ 3.142)"),
+    ],
+)
+def test_a_threshold_in_words(params, words):
+    made = Threshold(**params)
+    assert made.in_words("-log10 p", height=3.14159) == words
+    assert made.in_words("-log10 p") == words.replace(" (-log10 p ≥ 3.142)", "")

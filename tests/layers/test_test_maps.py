@@ -126,7 +126,7 @@ def test_the_mask_follows_another_mask_that_was_painted_in(viewer, t):
     [
         (Cut(), "-log10 p ≥ 5"),
         (Cut(Threshold(value=3.5), of="statistic", side="a"), "|t| ≥ 3.5, face > house only"),
-        (Cut(Threshold(value=2.0, cluster_size=4), side="b"), "-log10 p ≥ 2, house > face only, clusters of 4 voxels and more"),
+        (Cut(Threshold(value=2.0, cluster_size=4), side="b"), "-log10 p ≥ 2, clusters of 4 voxels and more, house > face only"),
         (Cut(Threshold(method="fdr", alpha=0.01), of="statistic"), "FDR q ≤ 0.01 (|t| ≥ "),
         (Cut(Threshold(method="bonferroni"), of="statistic"), "Bonferroni p ≤ 0.05 (|t| ≥ "),
         (Cut(Threshold(method="percentile"), of="statistic"), "percentile 99 of |t| (|t| ≥ "),
