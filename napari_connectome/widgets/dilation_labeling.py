@@ -150,6 +150,8 @@ class DilationLabeling(Panel):
         before, removed = self._source, self._source is not None and self._source not in self.viewer.layers
         self._let_go()
         self._source = layer
+        if layer is not before:
+            self.table.chosen = ()  # the same labels are other regions there
         trouble: list[str] = []
         if layer is not None:
             with told(trouble.append):
@@ -256,14 +258,18 @@ class DilationLabeling(Panel):
             look_at(self.viewer, to_world(self.regions.grid, mm))
             if isinstance(self._source, Labels):
                 self.viewer.layers.selection.active = self._source  # the brush and Ctrl+Z work on the active layer
+        self._paint_chosen()
         self._show_chosen()
 
+    def _paint_chosen(self) -> None:
+        """Let the brush paint the region that was chosen just now: later the label is whoever paints's to choose."""
+        if self.table.current and isinstance(self._source, Labels):
+            self._source.selected_label = self.table.current
+
     def _show_chosen(self) -> None:
-        """What follows from the selection: the label to paint, the line about it, the buttons."""
+        """What follows from the selection: the line about it, the buttons."""
         chosen, region = self.table.chosen, self.table.current
         labels = isinstance(self._source, Labels)
-        if region and labels and self.regions is not None:
-            self.regions.layer.selected_label = region
         self.edit.choose(chosen)
         self.measure.choose(chosen)
         for each in (self.keep_button, self.drop_button):
@@ -299,6 +305,7 @@ class DilationLabeling(Panel):
     def _on_picked(self, region: int, add: bool) -> None:
         chosen = set(self.table.chosen)
         self.table.chosen = (chosen ^ {region} if add else {region}) - {0}
+        self._paint_chosen()
         self._show_chosen()
 
     def _on_measured(self, ids: list[int]) -> None:

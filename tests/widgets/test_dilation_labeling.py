@@ -208,6 +208,39 @@ def _sweep(mouse):
                 yield
 
 
+def test_the_label_to_paint_stays_the_painter_s(window, hand, until):
+    """A row that is selected says once what the brush paints; strokes with another label are not drawn back to it."""
+    panel, layer = window, _add(window)
+    layer.n_edit_dimensions, layer.brush_size = 3, 1
+    until(lambda: _ids(panel) == [1, 2, 4])
+    panel.table.chosen = [2]
+    panel._on_rows()
+    assert layer.selected_label == 2
+    layer.selected_label, layer.mode = 7, "paint"
+    _paint(hand(panel.viewer), -15, -9)
+    until(lambda: _ids(panel) == [1, 2, 4, 7])
+    assert panel.table.chosen == [2]
+    assert layer.selected_label == 7
+    before = (layer.data == 2).sum()
+    _paint(hand(panel.viewer), -9, -3)
+    assert (layer.data == 2).sum() == before
+    panel.undo()
+    until(lambda: not panel._refresh_soon.isActive())
+    assert layer.selected_label == 7
+
+
+def test_regions_selected_in_one_layer_are_not_those_of_the_next(window, until):
+    """The same labels elsewhere are other regions: Drop must not reach them unasked."""
+    panel, first = window, _add(window)
+    panel.table.chosen = [1, 4]
+    panel._on_rows()
+    second = _add(panel, name="second")
+    assert panel.table.chosen == []
+    assert not panel.drop_button.isEnabled()
+    panel.edit.drop()
+    assert set(np.unique(second.data)) == set(np.unique(first.data)) == {0, 1, 2, 4}
+
+
 def test_rename_in_the_table(window, until):
     """A typed name is the layer's; another region's is refused with a sentence."""
     panel, layer = window, _add(window)
