@@ -65,6 +65,12 @@ def _paint(options: argparse.Namespace) -> list[measure.Row]:
     return paint.rows(options.data)
 
 
+def _workshop(options: argparse.Namespace) -> list[measure.Row]:
+    from benchmarks import workshop
+
+    return workshop.rows()
+
+
 def _startup(options: argparse.Namespace) -> list[measure.Row]:
     from benchmarks import startup
 
@@ -76,6 +82,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[measure.Row]]] = {
     "new_seed": _new_seed,
     "drag": _drag,
     "paint": _paint,
+    "workshop": _workshop,
     "condition_test": _condition_test,
     "region_series": _region_series,
     "startup": _startup,

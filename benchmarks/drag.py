@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,18 @@ class Screen:
     def shown(self) -> bool:
         """Whether what was expected is on the screen."""
         return self._stage == "shown"
+
+    def times(self, acts: Iterable[Callable[[], None]]) -> list[float]:
+        """Seconds from each act to what it changes on the screen."""
+        seconds = []
+        for act in acts:
+            self.expect()
+            start = time.perf_counter()
+            act()
+            if not let_work(lambda: self.shown, 5.0):
+                raise SystemExit(f"step {len(seconds) + 1} never reached the screen")
+            seconds.append(time.perf_counter() - start)
+        return seconds
 
     def _on_update(self) -> None:
         self.updates += 1
@@ -146,14 +160,7 @@ def _drag(viewer: Any, points: Any, watched: Any) -> list[float]:
     let_work(lambda: False, 1.0)
     mouse, screen = Mouse(viewer), Screen(viewer, watched)
     mouse.press(places[0])
-    seconds = []
-    for place in places[1:]:
-        screen.expect()
-        start = time.perf_counter()
-        mouse.move(place)
-        if not let_work(lambda: screen.shown, 5.0):
-            raise SystemExit(f"move {len(seconds) + 1} of {STEPS} of the drag never reached the screen")
-        seconds.append(time.perf_counter() - start)
+    seconds = screen.times(partial(mouse.move, place) for place in places[1:])
     mouse.release(places[-1])
     screen.close()
     return seconds

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import statistics
-import time
-from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +102,7 @@ def _stroke(viewer: Any, layer: Any, watched: Any, mode: str, path: Any, event: 
     mouse, screen = Mouse(viewer), Screen(viewer, watched, event)
     mouse.press(places[0])
     let_work(lambda: False, 0.3)
-    seconds = _until_shown(screen, (lambda place=place: mouse.move(place) for place in places[1:]))
+    seconds = screen.times(partial(mouse.move, place) for place in places[1:])
     mouse.release(places[-1])
     screen.close()
     return seconds
@@ -116,20 +115,8 @@ def _grow(viewer: Any, widget: Any) -> list[float]:
     let_work(lambda: grow.preview.layer is not None, 5.0)
     let_work(lambda: False, 1.0)
     screen = Screen(viewer, grow.preview.layer)
-    seconds = _until_shown(screen, (lambda place=place: grow.r.slider.setValue(place) for place in PLACES))
+    seconds = screen.times(partial(grow.r.slider.setValue, place) for place in PLACES)
     screen.close()
-    return seconds
-
-
-def _until_shown(screen: Screen, acts: Iterable[Callable[[], None]]) -> list[float]:
-    seconds = []
-    for act in acts:
-        screen.expect()
-        start = time.perf_counter()
-        act()
-        if not let_work(lambda: screen.shown, 5.0):
-            raise SystemExit(f"step {len(seconds) + 1} never reached the screen")
-        seconds.append(time.perf_counter() - start)
     return seconds
 
 
