@@ -43,8 +43,6 @@ def rows() -> list[measure.Row]:
         kept = int((regions.regions.layer.data > 0).sum())
         dilated = _previews(viewer, regions, "Dilate", "iterations", (1, 2, 3))
         parts = _previews(viewer, regions, "Split into connected components", "connectivity", (6, 18, 26))
-            viewer, regions, "Split into connected components", "connectivity", [(6, 18, 26)[i % 3] for i in range(STEPS)]
-        )
         count = len(regions.edit.make().edit.sources)
     finally:
         viewer.close()
