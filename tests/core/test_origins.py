@@ -16,6 +16,7 @@ from napari_connectome.core.origins import (
     origins_from_dict,
     origins_to_dict,
     region_warnings,
+    share_volumes,
 )
 
 GRID = Grid((4, 5, 6), np.diag([2.0, 2.0, 3.0, 1.0]))
@@ -58,6 +59,37 @@ def test_other_runs_are_other_runs():
     others = [_run(seed=1), _run(t=11), run.replace(data=run.data + 1), run.replace(data=run.data[::-1])]
     prints = {fingerprint(each) for each in (run, *others)}
     assert len(prints) == 5
+
+
+@pytest.mark.parametrize("t", [20, 200, 1500])
+@pytest.mark.parametrize("shape", [(4, 5, 6), (1, 20, 9)])
+def test_a_part_of_a_run_is_known(t, shape):
+    rng = np.random.default_rng(t)
+    data = rng.integers(0, 900, (t, *shape)).astype(np.int16)
+    run = Run(data, Grid(shape, np.eye(4)), 2.0)
+    known = fingerprint(run)
+    third = t // 3
+    parts = data[4:], data[:-1], data[: t // 2], data[::2], data[::-1], data[third : 2 * third], rng.permutation(data)
+    for part in parts:
+        assert share_volumes(fingerprint(run.replace(data=part.astype("f4"))), known)
+    assert not share_volumes(fingerprint(run.replace(data=data[:third])), fingerprint(run.replace(data=data[third:])))
+    assert not share_volumes(fingerprint(run.replace(data=data + 1)), known)
+    assert not share_volumes(fingerprint(run.replace(data=rng.permuted(data, axis=-1))), known)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 1, 2), (2, 2, 2), (4, 5, 6)])
+def test_volumes_that_hold_next_to_nothing_are_no_part_of_each_other(shape):
+    data = np.zeros((9, *shape), np.int16)
+    data[:, 0, 0, 0] = range(9)
+    run = Run(data, Grid(shape, np.eye(4)), 2.0)
+    assert not share_volumes(fingerprint(run), fingerprint(run.replace(data=data[1:])))
+    assert share_volumes(fingerprint(run), fingerprint(run.replace(name="again")))
+
+
+@pytest.mark.parametrize("odd", ["", "here", "6×5×4×12-abc", "a-b-c", "a-b-", "a-b-!!!!", "a-b-AAAA", "ä-ö-ü"])
+def test_what_is_no_fingerprint_is_no_run_of_ours(odd):
+    assert share_volumes(odd, odd)
+    assert not share_volumes(odd, fingerprint(_run()))
 
 
 def test_missing_values_and_signs_of_zero_do_not_matter():
@@ -122,6 +154,31 @@ def test_other_conditions_of_the_same_run_are_not_independent_either(conditions,
     assert said.startswith("Circular: " if circular else "Not independent: this region was made from this run")
     assert said.endswith("use another run or a localizer.")
     assert circularity("here", [ALL], ["cat"]).startswith("Circular")
+
+
+@pytest.mark.parametrize(
+    ("contrast", "conditions"),
+    [
+        ("face, upright > house", ["face, upright"]),
+        ("a > b > c", ["a > b"]),
+        ("a > b > c", ["b > c"]),
+        ("F: face, upright, house", ["face, upright"]),
+        ("F: a, b", ["a"]),
+        ("F: a, b", ["b"]),
+        ("a < b", ["b", "c"]),
+    ],
+)
+def test_conditions_may_be_called_anything(contrast, conditions):
+    assert circularity("here", [Origin("bold", "here", contrast)], conditions).startswith("Circular")
+    assert circularity("here", [Origin("bold", "here", contrast)], ["up", "ace"]).startswith("Not independent")
+
+
+def test_a_part_of_the_run_is_no_other_run():
+    run = _run(t=60)
+    origin = Origin("bold", fingerprint(run), "face > house")
+    said = circularity(run.replace(data=run.data[5:]), [origin], ["face"])
+    assert said.startswith("Circular: this region was made from volumes of this run (face > house), so testing")
+    assert circularity(run, [origin, FACES], ["cat"]).startswith("Not independent: this region was made from this run")
 
 
 def test_each_region_is_warned_of_by_its_name():
