@@ -239,11 +239,12 @@ class RegionLayer:
         if not origins or data.shape != self._seen.shape:
             return origins
         changed = self._seen != data
-        olds, news = self._seen[changed].astype(np.int64), data[changed].astype(np.int64)
-        gone = set(np.unique(olds).tolist()) & set(origins)
-        for pair in np.unique((olds << 32) + news).tolist():
-            old, new = pair >> 32, pair & 0xFFFFFFFF
-            if old in self._state.origins and new:
+        # By rank: of two ids together 64 bits would hold but half of each.
+        (olds, old_rank), (news, new_rank) = (np.unique(each[changed], return_inverse=True) for each in (self._seen, data))
+        gone = set(olds.tolist()) & set(origins)
+        for pair in np.unique(old_rank * len(news) + new_rank).tolist():
+            old, new = int(olds[pair // len(news)]), int(news[pair % len(news)])
+            if old in self._state.origins and new > 0:
                 origins[new] = tuple(dict.fromkeys((*origins.get(new, ()), *self._state.origins[old])))
         for region in gone.difference(ids_in(data)) if gone else ():
             del origins[region]

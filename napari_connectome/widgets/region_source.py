@@ -151,7 +151,9 @@ class RegionSource(QWidget):
         self._let_go()
         self._gone = ""
         if layer is not None and self._grid is not None:
-            self.region = RegionSeed(layer, max(1, int(layer.selected_label)), self._grid)
+            same = before is not None and before.layer is layer
+            label = int(layer.selected_label) or (before.label if same else 1)  # 0 erases the region that is meant
+            self.region = RegionSeed(layer, max(1, label), self._grid)
             self.region.changed.connect(self._on_changed)
             layer.events.selected_label.connect(self._on_selected)
             layer.events.paint.connect(self._on_paint)

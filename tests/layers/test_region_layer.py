@@ -168,6 +168,19 @@ def test_strokes_carry_origins():
     assert regions.origins == {2: (TEST,)}
 
 
+@pytest.mark.parametrize("large", [2**31 + 7, 2**40, 2**33 + 1])
+def test_strokes_carry_origins_to_ids_of_any_size(large):
+    """An atlas may have ids beyond 32 bits: what is painted over a tested region is marked there, too."""
+    labels = np.zeros((3, 3, 3), np.int64)
+    labels[0], labels[1] = 1, large
+    layer = Labels(labels, metadata={"connectome": {"origins": origins_to_dict({1: (TEST,)})}})
+    regions = RegionLayer.of(layer)
+    layer.data_setitem((np.array([0]), np.array([0]), np.array([0])), large)
+    assert regions.origins == {1: (TEST,), large: (TEST,)}
+    layer.undo()
+    assert regions.origins == {1: (TEST,)}
+
+
 def test_the_other_image_passes_its_origins_on():
     """Cutting with a mask that a test made makes the regions depend on that test."""
     layer = _layer()

@@ -202,6 +202,18 @@ def test_the_label_follows_the_layer_and_the_layer_the_label(opened, small_run, 
     assert "region 7 is empty" in _told(widget).lower()
 
 
+def test_a_region_that_is_erased_while_the_run_is_prepared_again_stays_the_seed(opened, small_run, until):
+    _, widget = opened()
+    layer = _new(widget)
+    _ball(layer, small_run.run, (0, 21, 3), 9, 3)
+    layer.selected_label = 3
+    _check(widget, small_run.run, layer.data, 3)
+    layer.selected_label = 0
+    _prepare(widget, until)
+    assert widget.live.region.region.label == widget.live.region.label.value() == 3
+    _check(widget, small_run.run, layer.data, 3)
+
+
 def test_names_come_from_the_features_and_go_into_series_pictures_and_provenance(opened, small_run, until, tmp_path):
     viewer, widget = opened()
     layer = _new(widget)
