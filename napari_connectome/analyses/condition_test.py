@@ -19,7 +19,7 @@ from napari_connectome.core.origins import Origin, fingerprint
 from napari_connectome.core.params import Params, param
 from napari_connectome.core.smoothing import float_like, smooth_array
 from napari_connectome.core.threads import one_thread
-from napari_connectome.core.values import Run, Volume
+from napari_connectome.core.values import Run, Volume, expect
 
 Array = npt.NDArray[Any]
 
@@ -130,7 +130,8 @@ def condition_test(
 
     Only the volumes of the conditions are smoothed, a few at a time, each less its condition's mean; sums are float64.
     """
-    params = params or ConditionTest()
+    expect("the run", run, Run)
+    params = ConditionTest.given(params)
     design = _design(run, labels)
     volumes = _volumes(run, design, params)
     memory.require(int(np.prod(run.grid.shape)) * 8 * (len(volumes) + 10), "the test")

@@ -60,7 +60,7 @@ def grow(r_values: Array, seed: Array, grid: Grid, params: Growth | None = None)
     (z, y, x) array of bool
         The seed and what it grows to.
     """
-    params = params or Growth()
+    params = Growth.given(params)
     seed = np.asarray(seed) != 0
     if r_values.shape != grid.shape or seed.shape != grid.shape:
         raise InputError(f"the map is {r_values.shape} and the seed {seed.shape}, and both must be {grid.shape} (z, y, x).")

@@ -18,7 +18,7 @@ from napari_connectome.core.morphology import dilate
 from napari_connectome.core.neighbours import connected, connectivity_param
 from napari_connectome.core.origins import inherit
 from napari_connectome.core.params import Params, param
-from napari_connectome.core.values import Regions, Volume
+from napari_connectome.core.values import Regions, Volume, expect
 
 Array = npt.NDArray[Any]
 
@@ -76,7 +76,8 @@ def make_regions(mask: Volume | Regions, params: Labeling | None = None) -> Regi
         They are called "region 1" and so on; of a region "X" that was taken apart "X 1", "X 2", and where it was cut at
         x = 0 mm "L X" and "R X".
     """
-    params = params or Labeling()
+    expect("the mask", mask, Volume, Regions)
+    params = Labeling.given(params)
     labels, name, names = _labels_of(mask)
     if not labels.any():
         raise InputError(f"{name} is empty: lower the threshold that made it, or choose another mask.")

@@ -73,9 +73,7 @@ class Measurement:
     @property
     def volumes(self) -> Array:
         """Which volumes of the run the rows of the series are (t',)."""
-        if self.series.times is None:
-            return np.arange(self.n_volumes)
-        return np.rint(np.asarray(self.series.times) / self.series.tr).astype(np.int64)
+        return self.series.volumes
 
     @property
     def unusable(self) -> list[int]:

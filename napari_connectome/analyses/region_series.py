@@ -16,7 +16,7 @@ from napari_connectome.core.params import Params, param
 from napari_connectome.core.region_table import region_voxels
 from napari_connectome.core.seeds import RADIUS, as_spheres
 from napari_connectome.core.summaries import eigenvariates, means, medians
-from napari_connectome.core.values import Maps, Regions, Run, Series, Volume
+from napari_connectome.core.values import Maps, Regions, Run, Series, Volume, expect
 from napari_connectome.core.voxel_reader import finite_voxels
 
 Array = npt.NDArray[Any]
@@ -74,7 +74,8 @@ def region_series(
     counts is left out of its region, where nilearn takes it for 0 and so pulls the mean down; integers are averaged as
     they are, where nilearn's spheres cut the mean to an integer.
     """
-    params = params or RegionSeries()
+    expect("the run", run, Run)
+    params = RegionSeries.given(params)
     names, sets = _sets(run, regions, params.radius)
     kept = np.arange(run.n_volumes) if run.keep is None else np.flatnonzero(run.keep)
     if not len(kept):

@@ -18,7 +18,7 @@ from napari_connectome.core.params import Params, param
 from napari_connectome.core.reduction import reduce_run, reduce_time
 from napari_connectome.core.seeds import RADIUS, as_spheres
 from napari_connectome.core.threads import one_thread
-from napari_connectome.core.values import Maps, Regions, Run, Volume
+from napari_connectome.core.values import Maps, Regions, Run, Volume, expect
 
 Array = npt.NDArray[Any]
 
@@ -82,14 +82,14 @@ class SeedMapper:
     def __init__(
         self, run: Run, params: SeedMap | None = None, mask: Volume | None = None, *, progress: Progress = silent
     ) -> None:
-        self.params = params = params or SeedMap()
+        expect("the run", run, Run)
+        self.params = params = SeedMap.given(params)
         matrix = cleaning_matrix(run.n_volumes, run.tr, params.cleaning, confounds=run.confounds, keep=run.keep)
         self._matrix = matrix
         time = reduce_time(matrix)
         if mask is None:
             mask = brain_mask(run, "auto", progress=part(progress, 0.0, 0.1))
-        if not isinstance(mask, Volume):
-            raise InputError("the mask must be a Volume: Volume(array, run.grid).")
+        expect("the mask", mask, Volume)
         called = f"the mask {mask.name}" if mask.name != "volume" else "the mask"
         run.grid.require(mask.grid, run.name, called)
         inside = inside_of(mask.data, called)
@@ -338,7 +338,8 @@ def seed_map(
     -----
     r is Pearson's, as in ``nilearn``'s seed-to-voxel example but for its factor (T-1)/T.
     """
-    params = params or SeedMap()
+    expect("the run", run, Run)
+    params = SeedMap.given(params)
     regions = _regions(run, seeds, params.radius)
     mapper = SeedMapper(run, params, mask, progress=progress)
     data = np.zeros((len(regions), *run.grid.shape), dtype=np.float32)

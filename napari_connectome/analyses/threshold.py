@@ -15,7 +15,7 @@ from napari_connectome.core.masks import background_mask, inside_of
 from napari_connectome.core.neighbours import connectivity_param
 from napari_connectome.core.params import Params, param
 from napari_connectome.core.pieces import pieces
-from napari_connectome.core.values import Volume
+from napari_connectome.core.values import Volume, expect
 
 Array = npt.NDArray[Any]
 
@@ -94,7 +94,7 @@ def threshold(volume: Volume, params: Threshold | None = None, mask: Volume | No
     Volume
         The values that were kept, 0 elsewhere.
     """
-    params = params or Threshold()
+    params = Threshold.given(params)
     kept = Thresholder(volume, mask, p).mask(params)
     return Volume(np.where(kept, volume.data, volume.data.dtype.type(0)), volume.grid, name=volume.name)
 
@@ -103,8 +103,10 @@ class Thresholder:
     """A map prepared so that one threshold after another costs milliseconds; parameters as for `threshold`."""
 
     def __init__(self, volume: Volume, mask: Volume | None = None, p: Volume | None = None) -> None:
+        expect("the map", volume, Volume)
         for other, what in ((mask, "the mask"), (p, "the image of p values")):
             if other is not None:
+                expect(what, other, Volume)
                 volume.grid.require(other.grid, volume.name, what)
         self.volume = volume
         self._inside = None if mask is None else inside_of(mask.data, "the mask")

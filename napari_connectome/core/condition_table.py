@@ -60,9 +60,7 @@ def condition_table(
 
 def rows_of(series: Series, design: Design, condition: str) -> Array:
     """Which rows of series belong to a condition; one sentence where series and design are not of one run."""
-    volumes = np.arange(len(series.data))
-    if series.times is not None:
-        volumes = np.rint(np.asarray(series.times) / series.tr).astype(np.int64)
+    volumes = series.volumes
     if (series.times is None and len(volumes) != design.n_volumes) or volumes.max(initial=-1) >= design.n_volumes:
         raise InputError(
             f"the series have {len(volumes)} volumes and {design.name} {design.n_volumes}: give the design of the same run."

@@ -111,7 +111,7 @@ def _given(names: Names | None, region: int) -> str:
 
 def morph(labels: Array, grid: Grid, params: Morphology | None = None) -> Edit:
     """Dilate, erode, open, close or fill the holes of every region; see `core.morphology`."""
-    params = params or Morphology()
+    params = Morphology.given(params)
     labels = _checked(labels, grid)
     around = ball(params.radius, grid) if params.radius else connected(params.connectivity, grid.shape)
     iterations = 1 if params.radius else params.iterations
@@ -150,7 +150,7 @@ def combine(labels: Array, other: Array, params: Combine | None = None, *, other
     A union of two masks (one region each) is one mask. Otherwise the other's regions are added behind those there are,
     where these leave room; with their own ids, or the next free ones for ids that are taken.
     """
-    params = params or Combine()
+    params = Combine.given(params)
     labels, other = _checked(labels), _checked(other)
     if labels.shape != other.shape:
         raise InputError(
@@ -203,7 +203,7 @@ def components(labels: Array, grid: Grid, params: Components | None = None, name
     Of parts of one size the one with the first voxel (C order of z, y, x) comes first. A part of region X is called "X 1",
     "X 2", …, the whole of it X still; parts of a region without a name are called after their id.
     """
-    params = params or Components()
+    params = Components.given(params)
     labels = _checked(labels, grid)
     found = pieces(labels, params.connectivity)
     large = found.sizes * grid.voxel_volume >= params.min_size * (1 - 1e-9)

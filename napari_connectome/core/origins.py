@@ -86,7 +86,7 @@ def fingerprint(run: Run) -> str:
     count = len(run.data)
     checksum = hashlib.blake2b(digest_size=8)
     for i in np.unique(np.linspace(0, count - 1, LOOKED_AT).round().astype(int)) if count else ():
-        checksum.update(_plain(run.data[i]))
+        checksum.update(_plain(run.data[i]).data)
     marks = binascii.b2a_base64(b"".join(_marks(run)), newline=False).decode()
     return f"{run.grid.size}×{count}-{checksum.hexdigest()}-{marks}"
 

@@ -59,6 +59,15 @@ class Params:
         for field in dataclasses.fields(self):
             object.__setattr__(self, field.name, _checked(type(self), field, getattr(self, field.name)))
 
+    @classmethod
+    def given(cls, params: Self | None) -> Self:
+        """The parameters that were given, the defaults for None; one sentence for those of another analysis."""
+        if params is None:
+            return cls()
+        if not isinstance(params, cls):
+            raise InputError(f"the parameters given are {params!r} and must be {cls.__name__}(…).")
+        return params
+
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed, checked again."""
         return dataclasses.replace(self, **changes)
@@ -90,7 +99,7 @@ def _plain(value: Any) -> Any:
 def _typed(kind: Any, value: Any) -> Any:
     if isinstance(kind, type) and issubclass(kind, Params) and isinstance(value, Mapping):
         return kind.from_dict(value)
-    return float(value) if value in ("inf", "-inf") else value
+    return float(value) if kind is float and value in ("inf", "-inf") else value
 
 
 def _checked(owner: type[Params], field: dataclasses.Field[Any], value: Any) -> Any:
@@ -111,6 +120,10 @@ def _checked(owner: type[Params], field: dataclasses.Field[Any], value: Any) -> 
         if not isinstance(value, bool | np.bool_):
             raise InputError(f"{name} is {value!r} and must be True or False.")
         return bool(value)
+    if kind is str:
+        if not isinstance(value, str):
+            raise InputError(f"{name} is {value!r} and must be text: 'face'.")
+        return str(value)
     return _number(name, about, kind, value) if kind in (int, float) else value
 
 
@@ -135,6 +148,8 @@ def _number(name: str, about: Mapping[str, Any], kind: type, value: Any) -> Any:
         raise InputError(f"{name} is {value!r} and must be a number{unit and f' of{unit}'}{off}.")
     if not about["low"] <= value <= about["high"]:
         raise InputError(f"{name} is {value:g}{unit} and must lie between {about['low']:g} and {about['high']:g}{unit}.")
+    if kind is int and value % 1 != 0:
+        raise InputError(f"{name} is {value:g}{unit} and must be a whole number.")
     return kind(value)
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
-from napari_connectome.core.origins import Origins
+from napari_connectome.core.origins import Origin, Origins
 from napari_connectome.core.region_table import region_table
 
 Array = npt.NDArray[Any]
@@ -20,6 +20,13 @@ Array = npt.NDArray[Any]
 
 SHORTEST, LONGEST = 0.01, 100.0
 """TR in seconds: what is outside was meant in another unit."""
+
+
+def expect(what: str, given: Any, *kinds: type) -> None:
+    """Raise one sentence unless what was given for `what` is of one of these kinds: `Run`, `Volume` or `Regions`."""
+    if not isinstance(given, kinds):
+        ways = " or ".join(f"a {kind.__name__} ({_MADE[kind]})" for kind in kinds)
+        raise InputError(f"{what} is of type {type(given).__name__} and must be {ways}.")
 
 
 def _on_grid(what: str, data: Array, grid: Grid, ndim: int, letters: str) -> None:
@@ -168,10 +175,11 @@ class Regions:
         labels = np.asanyarray(self.labels)
         _on_grid("regions", labels, self.grid, 3, "z, y, x")
         object.__setattr__(self, "labels", as_label_type(labels))
+        if not isinstance(self.table, pd.DataFrame):
+            raise InputError("the table of regions must be a DataFrame, with the label ids as its index and a column name.")
         object.__setattr__(self, "table", _table_of(self.labels, self.grid, self.table))
         here = set(self.table.index.tolist())
-        origins = {int(i): tuple(found) for i, found in self.origins.items() if int(i) in here and found}
-        object.__setattr__(self, "origins", origins)
+        object.__setattr__(self, "origins", {i: found for i, found in _origins(self.origins).items() if i in here})
 
     @property
     def ids(self) -> Array:
@@ -192,8 +200,21 @@ def as_label_type(labels: Array) -> Array:
     low, high = (int(labels.min()), int(labels.max())) if labels.size else (0, 0)
     if low < 0:
         raise InputError(f"labels must not be negative, and the smallest given is {low}: renumber them first.")
+    if high > np.iinfo(np.uint32).max:
+        raise InputError(f"labels must be whole numbers below 2^32, and the largest given is {high:.6g}: renumber them first.")
     kind = np.min_scalar_type(high)
     return labels if labels.dtype == kind else labels.astype(kind)
+
+
+def _origins(given: Any) -> dict[int, tuple[Origin, ...]]:
+    """The origins of a `Regions`, each region's as a tuple; regions without one left out."""
+    try:
+        origins = {int(i): tuple(found) for i, found in given.items() if found}
+    except (AttributeError, TypeError, ValueError):
+        origins = {0: (None,)}
+    if not all(isinstance(each, Origin) for found in origins.values() for each in found):
+        raise InputError("origins must be a dict of label ids and, for each, the Origins of the region: {1: (test.origin,)}.")
+    return origins
 
 
 def _table_of(labels: Array, grid: Grid, given: pd.DataFrame) -> pd.DataFrame:
@@ -231,7 +252,22 @@ class Series:
         object.__setattr__(self, "data", data)
         object.__setattr__(self, "names", tuple(self.names))
 
+    @property
+    def volumes(self) -> Array:
+        """Which volumes of the run the rows are (t,), int."""
+        if self.times is None:
+            return np.arange(len(self.data))
+        return np.rint(np.asarray(self.times) / self.tr).astype(np.int64)
+
     def to_frame(self) -> pd.DataFrame:
         """The series as a table, indexed by time in seconds."""
         times = np.arange(len(self.data)) * self.tr if self.times is None else self.times
         return pd.DataFrame(self.data, columns=list(self.names), index=pd.Index(times, name="time"))
+
+
+_MADE = {
+    Run: "load_run(path) or Run(data, grid, tr)",
+    Volume: "load_volume(path) or Volume(data, grid)",
+    Regions: "load_regions(path) or Regions(labels, grid)",
+}
+"""How values are made, for people who gave something else."""

@@ -220,7 +220,7 @@ def load_regions(path: PathLike, *, names: Names | None = None) -> Regions:
     """
     volume = load_volume(path)
     try:
-        bare = Regions(_whole_numbers(volume.data), volume.grid)
+        bare = Regions(_without_nan(volume.data), volume.grid)
     except InputError as error:
         raise InputError(f"{Path(path).name}: {error}") from error
     known = read_names(path, names, bare.ids)
@@ -228,11 +228,6 @@ def load_regions(path: PathLike, *, names: Names | None = None) -> Regions:
     return Regions(bare.labels, bare.grid, table, read_origins(path))
 
 
-def _whole_numbers(data: Array) -> Array:
-    """Values that may be labels: programs that write them as floats put NaN outside the brain, and no id has 33 bits."""
-    if data.dtype.kind == "f":
-        data = np.nan_to_num(data, nan=0.0, posinf=np.inf, neginf=-np.inf)
-    largest = data.max(initial=0)
-    if largest > np.iinfo(np.uint32).max:
-        raise InputError(f"labels must be whole numbers below 2^32, and the largest value is {largest:g}: renumber them first.")
-    return data
+def _without_nan(data: Array) -> Array:
+    """Values that may be labels: programs that write them as floats put NaN outside the brain."""
+    return np.nan_to_num(data, nan=0.0, posinf=np.inf, neginf=-np.inf) if data.dtype.kind == "f" else data

@@ -278,7 +278,7 @@ def test_bad_input_ends_in_a_sentence():
         "must lie between 0 and 50 mm": lambda: PARAMS.replace(radius=-1.0),
         "no column z": lambda: seed_map(run, pd.DataFrame({"x": [0], "y": [0]}), PARAMS, mask),
         "seeds must be centres": lambda: seed_map(run, "PCC", PARAMS, mask),
-        "the mask must be a Volume": lambda: seed_map(run, (0, -10, 6), PARAMS, mask.data),
+        "the mask is of type ndarray and must be a Volume": lambda: seed_map(run, (0, -10, 6), PARAMS, mask.data),
         "independent volumes": lambda: seed_map(run.replace(confounds=many), (0, -10, 6), SeedMap(), mask),
         "Cleaning.low_pass is None": lambda: Cleaning(low_pass=None),
         "SeedMap.fwhm is": lambda: SeedMap(fwhm=(6, 6, 6)),
