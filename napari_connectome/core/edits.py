@@ -18,6 +18,7 @@ from napari_connectome.core.hemispheres import sides
 from napari_connectome.core.neighbours import ball, connected, connectivity_param
 from napari_connectome.core.params import Params, param
 from napari_connectome.core.pieces import pieces
+from napari_connectome.core.region_table import default_name as default_name
 from napari_connectome.core.values import as_label_type
 
 Array = npt.NDArray[Any]
@@ -96,11 +97,6 @@ class Edit:
             inherited = _given(names, old[0]) if old else ""
             after[region] = self.names.get(region) or inherited or default_name(region)
         return after
-
-
-def default_name(region: int) -> str:
-    """What a region without a name is called."""
-    return f"region {region}"
 
 
 def _given(names: Names | None, region: int) -> str:

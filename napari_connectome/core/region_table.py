@@ -13,6 +13,7 @@ from napari_connectome.core.census import ranked
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.hemispheres import sides
+from napari_connectome.core.words import one_line as one_line
 
 Array = npt.NDArray[Any]
 
@@ -74,12 +75,12 @@ def region_voxels(labels: Array) -> dict[int, Array]:
 
 def region_names(ids: Array, names: Mapping[int, str]) -> list[str]:
     """A name for each id; "region 7" where there is none."""
-    return [f"region {i}" if _is_missing(names.get(int(i))) else one_line(names[int(i)]) for i in ids]
+    return [default_name(i) if _is_missing(names.get(int(i))) else one_line(names[int(i)]) for i in ids]
 
 
-def one_line(name: Any) -> str:
-    """A name as one line of text, without space around it: what a table in a file can hold."""
-    return " ".join(str(name).replace("\0", " ").splitlines()).strip()
+def default_name(region: int) -> str:
+    """What a region without a name is called."""
+    return f"region {region}"
 
 
 def _is_missing(name: Any) -> bool:

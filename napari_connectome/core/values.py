@@ -20,6 +20,8 @@ Array = npt.NDArray[Any]
 
 SHORTEST, LONGEST = 0.01, 100.0
 """TR in seconds: what is outside was meant in another unit."""
+ROUNDING = 1e-6
+"""Seconds by which a time may miss a volume: 10 × 0.72 is less than 7.2 in a computer."""
 
 
 def expect(what: str, given: Any, *kinds: type) -> None:
@@ -27,6 +29,13 @@ def expect(what: str, given: Any, *kinds: type) -> None:
     if not isinstance(given, kinds):
         ways = " or ".join(f"a {kind.__name__} ({_MADE[kind]})" for kind in kinds)
         raise InputError(f"{what} is of type {type(given).__name__} and must be {ways}.")
+
+
+def checked_tr(tr: Any, what: str) -> float:
+    """A TR in seconds; one sentence where it can be none."""
+    if isinstance(tr, bool) or not isinstance(tr, int | float | np.number) or not SHORTEST <= tr <= LONGEST:
+        raise InputError(f"{what} is {tr!r} and must be a positive number of seconds, {SHORTEST:g} to {LONGEST:g}: give tr=….")
+    return float(tr)
 
 
 def _on_grid(what: str, data: Array, grid: Grid, ndim: int, letters: str) -> None:
@@ -68,12 +77,7 @@ class Run:
     def __post_init__(self) -> None:
         object.__setattr__(self, "data", np.asanyarray(self.data))
         _on_grid("a run", self.data, self.grid, 4, "t, z, y, x")
-        if isinstance(self.tr, bool) or not isinstance(self.tr, int | float | np.number) or not SHORTEST <= self.tr <= LONGEST:
-            raise InputError(
-                f"the TR of {self.name} is {self.tr!r} and must be a positive number of seconds, "
-                f"{SHORTEST:g} to {LONGEST:g}: give tr=…."
-            )
-        object.__setattr__(self, "tr", float(self.tr))
+        object.__setattr__(self, "tr", checked_tr(self.tr, f"the TR of {self.name}"))
         if self.confounds is not None:
             table = self.confounds if isinstance(self.confounds, pd.DataFrame) else _as_table(self.confounds)
             if len(table) != self.n_volumes:

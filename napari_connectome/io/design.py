@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from napari_connectome.core.design import CHUNKS, DURATION, LABELS, ONSET, TRIAL_TYPE, Design, Timing
+from napari_connectome.core.design import Design, Timing
 from napari_connectome.core.design import design_of_table as design_of_table
 from napari_connectome.core.errors import InputError
+from napari_connectome.core.events import DURATION, ONSET, TRIAL_TYPE
+from napari_connectome.core.volume_labels import CHUNKS, LABELS
 from napari_connectome.io.bids import belonging, folders_of
 from napari_connectome.io.tables import MISSING, is_number, read_cells
 

@@ -250,3 +250,51 @@ def test_a_delay_past_the_run(delay):
         design_of_events(events((4, 2, "a")), 5, 2.0, Timing(delay=delay))
     with pytest.raises(InputError, match="moves all of the labels out of the run: give a smaller one"):
         design_of_labels(["a"] * 5, 5, 2.0, Timing(delay=delay))
+
+
+# -- hostile ---------------------------------------------------------------------------------------------------------------
+
+
+def test_of_columns_called_alike_the_first_counts():
+    labels = pd.DataFrame([["a", "b"], ["c", "d"]], columns=["labels", "Labels"])
+    assert design_of_labels(labels, 2, 2.0).labels.tolist() == ["a", "c"]
+    events = pd.DataFrame([[0, 2, 2, "a"], [2, 0, 2, "b"]], columns=["onset", "onset", "duration", "trial_type"])
+    assert design_of_table(events, 2, 2.0).labels.tolist() == ["a", "b"]
+
+
+def test_a_design_made_by_hand_is_text_and_whole_numbers():
+    design = Design([None, "face", np.nan, 1.0], ["a", "a", "b", "a"], "mine")
+    assert design.labels.tolist() == ["", "face", "", "1"]
+    assert design.chunks.tolist() == [0, 0, 1, 0]
+    assert design_of_labels(["face\nup", "face up\r\n"], 2, 2.0).conditions == ["face up"]
+
+
+def test_one_overlap_is_told_in_the_singular():
+    events = pd.DataFrame({"onset": [0, 2], "duration": [4, 2], "trial_type": ["a", "b"]})
+    assert design_of_events(events, 3, 2.0).notices == (
+        "1 volume lies in events of more than one condition and counts for the one that began last.",
+    )
+
+
+def test_events_in_milliseconds_are_suspected():
+    events = pd.DataFrame({"onset": [0, 12000, 24000], "duration": [12000] * 3, "trial_type": ["a", "b", "a"]})
+    assert design_of_events(events, 100, 2.0).notices[-1].startswith("Most of the events lie outside of the run: check that")
+    assert not design_of_events(events.assign(onset=[0, 12, 24]), 100, 2.0).notices[1:]
+
+
+@pytest.mark.parametrize("tr", [0, -2.0, None, "2", np.nan, np.inf, True, 2000])
+@pytest.mark.parametrize("make", [design_of_labels, design_of_table])
+def test_a_tr_that_is_none_is_one_sentence(make, tr):
+    table = pd.DataFrame({"labels": ["a", "b"]})
+    with pytest.raises(InputError, match=r"the TR is .* and must be a positive number of seconds"):
+        make(table, 2, tr)
+    with pytest.raises(InputError, match=r"the TR is .* and must be a positive number of seconds"):
+        make(pd.DataFrame({"onset": [0], "duration": [1], "trial_type": ["a"]}), 2, tr)
+
+
+@pytest.mark.parametrize("n_volumes", [0, -1, 2.0, None, "2", True])
+def test_a_number_of_volumes_that_is_none_is_one_sentence(n_volumes):
+    with pytest.raises(InputError, match=r"the number of volumes is .* and must be a whole number"):
+        design_of_labels(["a", "b"], n_volumes, 2.0)
+    with pytest.raises(InputError, match=r"the parameters given are 5.0 and must be Timing\(…\)"):
+        design_of_labels(["a", "b"], 2, 2.0, 5.0)
