@@ -175,7 +175,8 @@ class DilationLabeling(Panel):
             layer.events.mode.connect(self._on_mode)
             layer.events.colormap.connect(self._on_colors)
         else:
-            labels = as_label_type(np.asarray(layer.data))
+            data = np.asarray(layer.data)
+            labels = as_label_type(data if float(data.max()).is_integer() else data > 0)  # a mask may be of any height
             known = layer_kwargs(grid_of(layer, self._grids()), origins=info(layer).get("origins"))
             self._copy = Labels(labels, name=layer.name, **known)
             self.regions = RegionLayer(self._copy)
@@ -285,10 +286,11 @@ class DilationLabeling(Panel):
         if self.regions is None:
             return "Choose a labels layer, or press New to paint regions."
         if not count:
-            return f"{self.regions.layer.name} has no regions yet. {PAINT}"
+            # Where there are voxels but no rows, it is said why.
+            return "" if np.any(self.regions.layer.data) else f"{self.regions.layer.name} has no regions yet. {PAINT}"
         if len(chosen) > 1:
-            return f"{len(chosen)} of {count} regions selected."
-        return self.table.regions.in_words(region) or f"{count} region{'s' * (count != 1)}. Select a row to go there."
+            return f"{len(chosen):,} of {count:,} regions selected."
+        return self.table.regions.in_words(region) or f"{count:,} region{'s' * (count != 1)}. Select a row to go there."
 
     # -- the picture --------------------------------------------------------------------------------------------------
 

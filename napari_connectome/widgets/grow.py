@@ -21,8 +21,11 @@ from napari_connectome.widgets.number_slider import NumberSlider
 from napari_connectome.widgets.panel import Panel, row
 from napari_connectome.widgets.region_source import is_paintable
 from napari_connectome.widgets.section import Section
+from napari_connectome.widgets.sight import Sight
 
 OWNER = "grow by correlation"
+SOON = 16
+"""Milliseconds between two previews while a number is changed."""
 
 
 class Grow(Section):
@@ -53,7 +56,8 @@ class Grow(Section):
         self.preview = Preview(self.viewer, OWNER)
         self._growth: RegionGrowth | None = None
         self._build(inside)
-        self._soon = panel.timer(0, self._show)
+        self._soon = panel.timer(SOON, self._show)
+        self._sight = Sight(panel)
         panel.at_end(self.into_choice.close_choice)
         panel.at_end(self.preview.clear)
         self.toggled.connect(self._on_toggled)
@@ -124,9 +128,8 @@ class Grow(Section):
         label = growth.write(layer, added, name, origin)
         if not growth.label:
             self.into_choice.layer = layer
-        self.done.setText(
-            f"Added {_size(added, growth)}: {name}, label {label} of {layer.name}. Ctrl+Z in that layer undoes it."
-        )
+        what = f"Added {_size(added, growth)}" if growth.label else f"Made a region of {_size(added | growth.seed, growth)}"
+        self.done.setText(f"{what}: {name}, label {label} of {layer.name}. Ctrl+Z in that layer undoes it.")
 
     def clear(self) -> None:
         """Show nothing."""
@@ -136,13 +139,29 @@ class Grow(Section):
         growth = self._growth
         if growth is None or not self.isExpanded():
             return
+        if not self._sight.clear:
+            self.preview.clear()
+            return
         added = growth.added(self.params)
         self.preview.show(added if growth.label else added | growth.seed, growth.grid)
-        self.account.setText(f"Adds {_size(added, growth)}.")
+        self.account.setText(_account(added, growth, self.params))
+        self.apply_button.setEnabled(bool(added.any()) or not growth.label)
 
     def _on_params(self, *_: Any) -> None:
         self.done.setText("")
-        self._soon.start()
+        self._show_soon()
+
+    def _on_sight(self, *_: Any) -> None:
+        self._show_soon()
+
+    def _show_soon(self) -> None:
+        if not self._soon.isActive():  # running already: it will see this change, too
+            self._soon.start()
+
+    def showEvent(self, event: Any) -> None:  # noqa: N802
+        """Notice from now on whether the panel is at the front."""
+        super().showEvent(event)
+        self._sight.follow(self._on_sight)
 
     def _on_toggled(self, opened: bool) -> None:
         self.done.setText("")
@@ -153,6 +172,17 @@ class Grow(Section):
 
     def _on_into(self, layer: Layer | None) -> None:
         self.wanted.emit()
+
+
+def _account(added: Any, growth: RegionGrowth, params: Growth) -> str:
+    """What is added; where that is nothing, what is in the way."""
+    if added.any():
+        return f"Adds {_size(added, growth)}."
+    size = int(np.count_nonzero(growth.seed)) * growth.grid.voxel_volume
+    if size + growth.grid.voxel_volume > params.max_size:
+        return f"Adds nothing: it has {size:,.0f} mm³ and may have {params.max_size:,.0f}."
+    near = f" within {params.max_distance:g} mm" if np.isfinite(params.max_distance) else ""
+    return f"Adds nothing: no free voxel beside it{near} has r ≥ {params.r:g}."
 
 
 def _size(added: Any, growth: RegionGrowth) -> str:

@@ -24,6 +24,7 @@ from napari_connectome.widgets.form import ParamsForm
 from napari_connectome.widgets.layer_choice import LayerChoice
 from napari_connectome.widgets.panel import Panel, button, row, words
 from napari_connectome.widgets.region_steps import STEPS, Made, Other, Step
+from napari_connectome.widgets.sight import Sight
 from napari_connectome.widgets.work import told
 
 Array = npt.NDArray[Any]
@@ -71,6 +72,7 @@ class RegionEdit(QWidget):
         self._forms: dict[str, ParamsForm[Any]] = {}
         self._soon = panel.timer(SOON, self.update_preview)
         self._settled = panel.timer(SETTLED, self.update_preview)
+        self._sight = Sight(panel)
         self._build()
         self._connect()
         panel.follow(self.viewer.layers.events.removed, self._on_removed)
@@ -195,7 +197,8 @@ class RegionEdit(QWidget):
         """Show what the step would make now, and say it in numbers; nothing where that is not wanted or not to be seen."""
         self._soon.stop()
         self._settled.stop()
-        if self._closed or not self._wanted or self.step is None or self.regions is None or not self.isVisible():
+        unseen = not (self.isVisible() and self._sight.clear)
+        if self._closed or not self._wanted or self.step is None or self.regions is None or unseen:
             self._clear()
             return
         made = None
@@ -224,6 +227,9 @@ class RegionEdit(QWidget):
         self._wanted = True
         self._start()
 
+    def _on_sight(self, *_: Any) -> None:
+        self._start()
+
     def _on_only(self, *_: Any) -> None:
         self._show_state()
         self._touch()
@@ -250,6 +256,7 @@ class RegionEdit(QWidget):
     def showEvent(self, event: Any) -> None:  # noqa: N802
         """Show the preview again."""
         super().showEvent(event)
+        self._sight.follow(self._on_sight)
         self._start()
 
     def hideEvent(self, event: Any) -> None:  # noqa: N802

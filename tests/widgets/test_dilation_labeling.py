@@ -384,6 +384,58 @@ def test_a_mask_image_is_never_written(window, until):
     assert viewer.layers["T1w"] not in [panel.layer_choice.itemData(i) for i in range(panel.layer_choice.count())]
 
 
+@pytest.mark.parametrize("top", [1.0, 2.5, 0.5, 255.0])
+def test_a_mask_image_of_any_height_is_one_region(window, top, until):
+    """What is offered as a mask is taken as one."""
+    panel = window
+    mask = panel.viewer.add_image((_three() > 0) * np.float32(top), name="mask", **layer_kwargs(GRID))
+    panel.layer_choice.layer = mask
+    assert panel.message.text() == ""
+    assert len(_ids(panel)) == 1
+    assert panel.table.regions.in_words(_ids(panel)[0]).startswith(f"region {_ids(panel)[0]}: 78 voxels")
+
+
+def test_the_preview_goes_with_the_tab(window, until):
+    """Behind the tab of another dock nothing tells whose the outlines are, and painting should not wait for them."""
+    from qtpy.QtWidgets import QLabel
+
+    panel, viewer = window, window.viewer
+    layer = _add(panel)
+    other = viewer.window.add_dock_widget(QLabel("other"), area="right", name="other")
+    viewer.window._qt_window.tabifyDockWidget(panel.parent(), other)
+    panel.parent().raise_()
+    QApplication.processEvents()
+    _choose(panel, "Dilate")
+    until(lambda: panel.edit.preview.layer is not None)
+    other.raise_()
+    until(lambda: panel.edit.preview.layer is None)
+    layer.data_setitem((np.array([0]), np.array([0]), np.array([0])), 1)
+    until(lambda: not panel.edit._settled.isActive())
+    assert panel.edit.preview.layer is None
+    panel.parent().raise_()
+    until(lambda: panel.edit.preview.layer is not None)
+    viewer.window.remove_dock_widget(other.widget())
+    assert panel.edit.preview.layer is not None
+
+
+def test_a_panel_that_is_closed_goes_at_once(make_napari_viewer, until):
+    """Nothing of ours holds it in a circle: what waits for Python's collector may take Qt down with it."""
+    import gc
+    import weakref
+
+    panel = _open(make_napari_viewer)
+    viewer = panel.viewer
+    _add(panel)
+    _choose(panel, "Dilate")
+    until(lambda: panel.edit.preview.layer is not None)
+    kept = weakref.ref(panel)
+    viewer.window.remove_dock_widget(panel)
+    del panel
+    QApplication.processEvents()
+    gc.collect()
+    assert kept() is None
+
+
 def test_a_layer_deleted_in_mid_preview(window, hand, until):
     """Nothing is left behind, and one sentence is said; so too where the preview itself is deleted."""
     panel, layer = window, _add(window)
@@ -469,6 +521,7 @@ def test_labels_of_other_makers(window, kind, until):
         assert panel.edit.account.text().startswith("Labels must not be negative, and the smallest given is -3")
         _click(panel.edit.apply_button)
         assert panel.message.text().startswith("Labels must not be negative")
+        assert panel.about.text() == "", "it has regions, although none can be shown"
     elif kind == "large":
         assert _ids(panel) == [1, 2, 9170]
         _click(panel.edit.apply_button)

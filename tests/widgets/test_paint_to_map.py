@@ -465,6 +465,21 @@ def test_the_preview_follows_the_slider_the_limits_and_the_brush_and_goes(opened
     assert not grow.apply_button.isEnabled()
 
 
+def test_a_region_that_cannot_grow_is_told_why(opened, small_run, until):
+    _, widget = opened()
+    run, layer = small_run.run, _new(widget)
+    _ball(layer, run, (0, 21, 3), 9)
+    grow = _open_growth(widget, until, max_size=500.0)
+    grow.r.box.number = 0.2
+    size = (layer.data == 1).sum() * 216
+    until(lambda: grow.account.text() == f"Adds nothing: it has {size:,} mm³ and may have 500.")
+    assert not grow.apply_button.isEnabled()
+    _open_growth(widget, until, max_size=np.inf, max_distance=3.0)
+    until(lambda: grow.account.text() == "Adds nothing: no free voxel beside it within 3 mm has r ≥ 0.2.")
+    _open_growth(widget, until, max_size=np.inf, max_distance=np.inf)
+    until(lambda: grow.account.text().startswith("Adds ") and grow.apply_button.isEnabled())
+
+
 def test_a_point_seed_grows_into_a_region_of_its_own(opened, small_run, until):
     run = small_run.run
     viewer, widget = opened(paint=False)
