@@ -7,7 +7,6 @@ from typing import Any
 from napari.layers import Layer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QPushButton
-from superqt import QCollapsible
 
 from napari_connectome.analyses.seed_map import SeedMap, SeedMapper
 from napari_connectome.core.cleaning import Cleaning
@@ -22,6 +21,7 @@ from napari_connectome.widgets.layer_choice import LayerChoice
 from napari_connectome.widgets.live_seed import LiveSeed
 from napari_connectome.widgets.panel import Panel, row
 from napari_connectome.widgets.repetition import RepetitionRow
+from napari_connectome.widgets.section import Section
 from napari_connectome.widgets.view import ViewBar
 from napari_connectome.widgets.work import Work, WorkBar
 
@@ -61,7 +61,7 @@ class CorrelationMap(Panel):
         self.form = ParamsForm(SeedMap(), fields=("fwhm", "statistic"))
         self.cleaning = ParamsForm(FIRST_CLEANING, fields=("detrend", "high_pass", "low_pass", "filter"))
         self.confounds = ConfoundsPanel()
-        self.sections = [QCollapsible(), QCollapsible()]
+        self.sections = [Section(self.cleaning), Section(self.confounds)]
         self.prepare_button = QPushButton("Prepare")
         self.prepare_button.setToolTip("Clean and smooth the run once; then every seed's map is there at once.")
         self.work = Work(self)
@@ -74,11 +74,7 @@ class CorrelationMap(Panel):
         self.column.addWidget(self.repetition)
         self.column.addLayout(row("Mask", self.mask_choice))
         self.column.addWidget(self.form)
-        for section, part in zip(self.sections, (self.cleaning, self.confounds), strict=True):
-            section.layout().setContentsMargins(0, 0, 0, 0)
-            section.addWidget(part)
-            self.column.addWidget(section)
-        for part in (self.prepare_button, WorkBar(self.work), self.message, self.live):
+        for part in (*self.sections, self.prepare_button, WorkBar(self.work), self.message, self.live):
             self.column.addWidget(part)
         self.column.addStretch(1)
 

@@ -94,6 +94,7 @@ class Panel(QWidget):
         super().showEvent(event)
         if not self._placed:
             self._placed = True
+            _name_tab(self)
             _share_place(self)
 
     def closeEvent(self, event: Any) -> None:  # noqa: N802
@@ -133,11 +134,19 @@ def button(text: str, tip: str, pressed: Callable[[], Any]) -> QPushButton:
 
 
 def words() -> QLabel:
-    """A place for sentences, as wide as the dock, to be copied from."""
+    """A place for sentences, as wide as the dock, to be copied from; names in them are shown as they are, also "<b>"."""
     label = QLabel()
+    label.setTextFormat(Qt.TextFormat.PlainText)
     label.setWordWrap(True)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label
+
+
+def _name_tab(panel: Panel) -> None:
+    """Have an & of the dock's title read as one in its tab too, where a single one marks the letter of a shortcut."""
+    dock = panel.parent()
+    if isinstance(dock, QDockWidget):
+        dock.setWindowTitle(dock.windowTitle().replace("&&", "&").replace("&", "&&"))
 
 
 def _share_place(panel: Panel) -> None:
