@@ -18,6 +18,7 @@ from napari_connectome.core.moments import Moments, raw_mean, smoothed_moments
 from napari_connectome.core.origins import Origin, fingerprint
 from napari_connectome.core.params import Params, param
 from napari_connectome.core.smoothing import float_like, smooth_array
+from napari_connectome.core.t_tests import student, two_sided, welch
 from napari_connectome.core.threads import one_thread
 from napari_connectome.core.values import Run, Volume, expect
 
@@ -253,21 +254,16 @@ def _raw_means(run: Run, groups: Sequence[Array], progress: Progress) -> tuple[l
 
 def _student(groups: Iterable[Moments], progress: Progress) -> tuple[Array, Array, float]:
     """t, p and degrees of freedom with one variance for both groups."""
-    a, b = groups
-    dof = a.n + b.n - 2
-    variance = (a.squares + b.squares) / dof
-    t = _ratio(a.mean - b.mean, np.sqrt(variance * (1 / a.n + 1 / b.n)))
-    return t, _two_sided(t, np.full(t.shape, float(dof)), progress), float(dof)
+    t, dof = student(*groups)
+    return _nothing_is_0(t), _two_sided(t, dof, progress), float(dof.flat[0])
 
 
 def _welch(groups: Iterable[Moments], progress: Progress) -> tuple[Array, Array, float]:
     """t, p and the smallest degrees of freedom with a variance for each group."""
     a, b = groups
-    of_a, of_b = a.squares / ((a.n - 1) * a.n), b.squares / ((b.n - 1) * b.n)
-    t = _ratio(a.mean - b.mean, np.sqrt(of_a + of_b))
-    dof = _ratio((of_a + of_b) ** 2, of_a**2 / (a.n - 1) + of_b**2 / (b.n - 1))
-    dof[dof == 0] = a.n + b.n - 2  # constant voxels, where it does not matter
-    return t, _two_sided(t, dof, progress), float(dof.min())
+    t, dof = welch(a, b)
+    dof[np.isnan(dof)] = a.n + b.n - 2  # constant voxels, where it does not matter
+    return _nothing_is_0(t), _two_sided(t, dof, progress), float(dof.min())
 
 
 def _analysis_of_variance(groups: Iterable[Moments], progress: Progress) -> tuple[Array, Array, tuple[float, float]]:
@@ -285,22 +281,19 @@ def _analysis_of_variance(groups: Iterable[Moments], progress: Progress) -> tupl
         n, k = n + group.n, k + 1
         mean = mean + change * (group.n / n)
     dof = float(k - 1), float(n - k)
-    f = _ratio(between / dof[0], within / dof[1])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        f = _nothing_is_0(np.divide(between / dof[0], within / dof[1]))
     return f, _by_slices(lambda z: fdtrc(*dof, f[z]), f.shape, progress), dof
 
 
-def _ratio(numerator: Array, denominator: Array) -> Array:
-    """Their ratio, 0 where both are 0."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.divide(numerator, denominator)
-    ratio[np.isnan(ratio)] = 0.0
-    return np.asarray(ratio)
+def _nothing_is_0(statistic: Array) -> Array:
+    """The statistic, in place: 0 where it is NaN, for nothing varies there."""
+    statistic[np.isnan(statistic)] = 0.0
+    return statistic
 
 
 def _two_sided(t: Array, dof: Array, progress: Progress) -> Array:
-    from scipy.special import stdtr
-
-    return _by_slices(lambda z: 2 * stdtr(dof[z], -np.abs(t[z])), t.shape, progress)
+    return _by_slices(lambda z: two_sided(t[z], dof[z]), t.shape, progress)
 
 
 def _by_slices(values: Callable[[int], Array], shape: tuple[int, ...], progress: Progress) -> Array:

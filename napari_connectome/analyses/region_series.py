@@ -99,8 +99,10 @@ def _sets(run: Run, regions: Any, radius: float) -> tuple[list[str], list[Array]
         raise InputError(f"{regions.name} is a Volume and regions are needed: give Regions(image.data > 0, image.grid).")
     if isinstance(regions, Regions):
         run.grid.require(regions.grid, run.name, "the label image")
+        if not len(regions.ids):
+            raise InputError("there is no region in the label image: give one with regions, or make some first.")
         voxels = region_voxels(regions.labels)
-        return [str(name) for name in regions.table["name"]], [voxels[int(i)] for i in regions.ids]
+        return [str(name) for name in regions.table["name"]], [voxels[i] for i in regions.ids.tolist()]
     spheres = as_spheres(regions, radius, "or Regions")
     return [name for name, _, _ in spheres], [run.grid.sphere_voxels(centre, size) for _, centre, size in spheres]
 

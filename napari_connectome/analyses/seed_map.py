@@ -16,6 +16,7 @@ from napari_connectome.core.errors import InputError, Progress, part, silent
 from napari_connectome.core.masks import inside_of
 from napari_connectome.core.params import Params, param
 from napari_connectome.core.reduction import reduce_run, reduce_time
+from napari_connectome.core.region_table import region_voxels
 from napari_connectome.core.seeds import RADIUS, as_spheres
 from napari_connectome.core.threads import one_thread
 from napari_connectome.core.values import Maps, Regions, Run, Volume, expect
@@ -369,10 +370,8 @@ def _regions(run: Run, seeds: Any, radius: float) -> list[_Region]:
     if isinstance(seeds, Volume):
         return [_Region(np.flatnonzero(inside_of(seeds.data, f"the seed {seeds.name}")), {"name": seeds.name})]
     if isinstance(seeds, Regions):
-        found = [
-            _Region(np.flatnonzero(seeds.labels == i), {"name": str(name), "label": int(i)})
-            for i, name in zip(seeds.ids, seeds.table["name"], strict=True)
-        ]
+        voxels = region_voxels(seeds.labels)
+        found = [_Region(voxels[i], {"name": str(seeds.table["name"][i]), "label": i}) for i in seeds.ids.tolist()]
     else:
         found = [_sphere(run, *row) for row in as_spheres(seeds, radius, "a mask Volume or Regions")]
     if not found:

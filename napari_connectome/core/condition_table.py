@@ -11,6 +11,8 @@ import pandas as pd
 
 from napari_connectome.core.design import Design
 from napari_connectome.core.errors import InputError
+from napari_connectome.core.moments import Moments
+from napari_connectome.core.t_tests import student, two_sided, welch
 from napari_connectome.core.values import Series
 
 Array = npt.NDArray[Any]
@@ -79,20 +81,12 @@ def _mean(values: Array) -> Array:
 
 def _t_test(a: Array, b: Array, test: str) -> tuple[Array, Array, Array]:
     """t, degrees of freedom and two-sided p of each column."""
-    from scipy.special import stdtr
-
-    nothing = np.full(a.shape[1], np.nan)
     if min(len(a), len(b)) < 2:
-        return nothing, nothing, nothing
-    of_a, of_b = a.var(axis=0, ddof=1), b.var(axis=0, ddof=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if test == "welch":
-            of_a, of_b = of_a / len(a), of_b / len(b)
-            dof = (of_a + of_b) ** 2 / (of_a**2 / (len(a) - 1) + of_b**2 / (len(b) - 1))
-            error = np.sqrt(of_a + of_b)
-        else:
-            dof = np.full(a.shape[1], len(a) + len(b) - 2.0)
-            pooled = ((len(a) - 1) * of_a + (len(b) - 1) * of_b) / dof
-            error = np.sqrt(pooled * (1 / len(a) + 1 / len(b)))
-        t = (a.mean(axis=0) - b.mean(axis=0)) / error
-    return t, dof, 2 * stdtr(dof, -np.abs(t))
+        return (np.full(a.shape[1], np.nan),) * 3
+    t, dof = (welch if test == "welch" else student)(_moments(a), _moments(b))
+    return t, dof, two_sided(t, dof)
+
+
+def _moments(values: Array) -> Moments:
+    mean = values.mean(axis=0)
+    return Moments(len(values), mean, np.square(values - mean).sum(axis=0))

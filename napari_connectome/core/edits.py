@@ -112,6 +112,9 @@ def morph(labels: Array, grid: Grid, params: Morphology | None = None) -> Edit:
     around = ball(params.radius, grid) if params.radius else connected(params.connectivity, grid.shape)
     iterations = 1 if params.radius else params.iterations
     notices = []
+    if params.radius and len(around.offsets) == 1 and params.operation != "fill_holes":
+        sizes = " × ".join(f"{size:.3g}" for size in grid.voxel_size)
+        notices.append(f"A ball of {params.radius:g} mm reaches no other voxel of {sizes} mm: nothing changes.")
     if params.operation == "dilate":
         after, reaching = morphology.dilate(labels, around, iterations)
         cut = reaching.tolist()

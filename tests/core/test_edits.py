@@ -288,6 +288,15 @@ def test_refusals():
     assert float_ids.labels.dtype == np.uint8
 
 
+@pytest.mark.parametrize("operation", ["dilate", "erode", "open", "close"])
+def test_a_ball_smaller_than_a_voxel_is_told(operation):
+    labels = labels_of(0)
+    edit = edits.morph(labels, GRID, Morphology(operation=operation, radius=1.0))
+    np.testing.assert_array_equal(edit.labels, labels)
+    assert edit.notices == ("A ball of 1 mm reaches no other voxel of 2 × 2 × 3 mm: nothing changes.",)
+    assert not edits.morph(labels, GRID, Morphology(operation="fill_holes", radius=1.0)).notices
+
+
 def test_thousands_of_regions_are_chosen_at_once():
     labels = np.zeros((40, 40, 40), dtype=np.uint16)
     labels[::2, ::2, ::2] = np.arange(1, 8001).reshape(20, 20, 20)
