@@ -31,18 +31,23 @@ def check_ours(beside: Path, is_ours: Callable[[str], bool], otherwise: str, of:
     if not os.path.isfile(beside):
         return
     try:
-        ours = is_ours(beside.read_text(encoding="utf-8", errors="replace"))
+        ours = is_ours(text_of(beside))
     except OSError:
         ours, otherwise = False, "cannot be read"
     if not ours:
         raise InputError(f"{beside.name} is beside the {of} and {otherwise}: choose another name for the {of}.")
 
 
+def text_of(beside: Path) -> str:
+    """The text of a file beside another one, whatever was done to it since."""
+    return beside.read_text(encoding="utf-8-sig", errors="replace")
+
+
 def has_keys(text: str, *keys: str) -> bool:
     """Whether a text is a JSON object with these keys."""
     try:
         about = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter for brackets within brackets, thousands deep
         return False
     return isinstance(about, dict) and set(keys) <= set(about)
 

@@ -142,15 +142,21 @@ def _columns(lines: list[str], ids: Array, what: str) -> dict[int, str] | None:
     delimiter = next((d for d in ("\t", ",", ";") if lines and d in lines[0]), None)
     if delimiter is None:
         return None
-    rows = list(csv.reader(lines, delimiter=delimiter))
+    try:
+        rows = list(csv.reader(lines, delimiter=delimiter))
+    except csv.Error as error:
+        raise InputError(f"{what} cannot be read as a table ({error}): correct it or give another one.") from error
     name, index = _head([column.strip().lower() for column in rows[0]])
     if name is None:
         return None
-    rows = [row for row in rows[1:] if len(row) > max(name, index or 0)]
+    header, *rows = rows
+    rows = [row for row in rows if len(row) > max(name, index or 0)]
     if index is None:
         return in_order([row[name].strip() for row in rows], ids, what)
     found = {number: row[name].strip() for row in rows if (number := _whole(row[index])) is not None}
-    return found or None
+    if not found:
+        raise InputError(f"{what} names no region: each line needs a whole number in its column {header[index]!r}.")
+    return found
 
 
 def _colour_table(lines: list[str]) -> dict[int, str] | None:

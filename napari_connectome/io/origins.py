@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from napari_connectome.core.origins import Origin, Origins, origins_from_dict, origins_to_dict
-from napari_connectome.io.beside import check_ours, has_keys, json_bytes
+from napari_connectome.io.beside import check_ours, has_keys, json_bytes, text_of
 from napari_connectome.io.header import stem
 
 
@@ -19,7 +19,7 @@ def origins_file(image: str | os.PathLike[str]) -> Path:
 def read_origins(image: str | os.PathLike[str]) -> dict[int, tuple[Origin, ...]]:
     """The origins of the regions of an image, by label id; empty where there is no file of ours beside it."""
     try:
-        text = origins_file(image).read_text(encoding="utf-8", errors="replace")
+        text = text_of(origins_file(image))
     except (OSError, ValueError):  # ValueError: a path with a zero in it
         return {}
     return origins_from_dict(json.loads(text)["origins"]) if has_keys(text, "origins") else {}
@@ -44,6 +44,6 @@ def _is_ours(text: str) -> bool:
 
 def _is_ours_there(beside: Path) -> bool:
     try:
-        return _is_ours(beside.read_text(encoding="utf-8", errors="replace"))
+        return _is_ours(text_of(beside))
     except (OSError, ValueError):
         return False

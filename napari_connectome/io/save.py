@@ -78,9 +78,7 @@ def write_image(
     rgb : bool
     progress : callable
     """
-    suffix = str(path).lower()
-    if not suffix.endswith((".nii", ".nii.gz")):
-        raise InputError(f"{Path(path).name} must end in .nii or .nii.gz: only NIfTI can be written.")
+    suffix = _require_nifti(path)
     data = _colours(np.asanyarray(data)) if rgb else storable(np.asanyarray(data))
     frame = frame_of(grid)
     laid_out = data.T if frame is None else frame.to_file(data)
@@ -113,6 +111,7 @@ def write_labels(
         By label id.
     progress : callable
     """
+    _require_nifti(path)
     beside: dict[Path, bytes] = {}
     ids = np.unique(labels[labels != 0])
     if table is not None and not table.empty:
@@ -133,6 +132,16 @@ def write_labels(
     return [os.fspath(path), *map(os.fspath, beside)]
 
 
+def _require_nifti(path: PathLike) -> str:
+    """The path in small letters; one sentence where no image can be written there."""
+    text = os.fspath(path).lower()
+    if not text.endswith((".nii", ".nii.gz")):
+        raise InputError(f"{Path(path).name or 'the name of the file'} must end in .nii or .nii.gz: only NIfTI can be written.")
+    if "\0" in text:
+        raise InputError(f"{text!r} holds a character that no file's name may have: choose another name.")
+    return text
+
+
 def _one_row_a_region(table: pd.DataFrame, ids: Array) -> pd.DataFrame:
     rows = table[~table.index.duplicated()].reindex(ids)
     names = dict(zip(ids.tolist(), rows.pop("name"), strict=True)) if "name" in rows else {}
@@ -144,6 +153,7 @@ def _save_maps(maps: Maps, path: PathLike) -> None:
     if not maps.provenance:
         write_image(path, maps.data, maps.grid, tr=0.0)
         return
+    _require_nifti(path)
     about = {"names": list(maps.names), "provenance": dict(maps.provenance)}
     beside = Path(path).with_name(stem(path) + ".json")
     check_ours(beside, lambda text: has_keys(text, "names", "provenance"), "does not say how maps were made")

@@ -126,7 +126,12 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
     decimal = separator == ";" and "." not in text
     for number, line in lines:
         quoted = csv.reader([line if separator else " ".join(line.split())], delimiter=separator or " ")
-        cells = [cell.strip() for cell in next(quoted)]
+        try:
+            cells = [cell.strip() for cell in next(quoted)]
+        except csv.Error as error:
+            raise InputError(
+                f"line {number} of the table cannot be read ({error}): correct it or give another file."
+            ) from error
         yield number, [re.sub(r"^([+-]?\d*),(\d+)", r"\1.\2", cell) for cell in cells] if decimal else cells
 
 

@@ -184,3 +184,49 @@ def test_a_table_has_one_row_for_each_region_of_the_image(tmp_path):
 def test_names_that_cannot_be_encoded_do_not_stop_the_saving(tmp_path):
     save(_atlas({1: ("broken \udc80 name", ())}), tmp_path / "a.nii")
     assert list(load_regions(tmp_path / "a.nii").table["name"]) == ["broken ? name"]
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, '{"origins":' * 200_000, '{"a": ' + "9" * 5000 + "}"])
+def test_json_that_cannot_be_read_is_somebody_elses(tmp_path, text):
+    save(_atlas({1: ("FFA", ())}), tmp_path / "a.nii")
+    (tmp_path / "a.json").write_text(text)
+    assert load_regions(tmp_path / "a.nii").origins == {}
+    with pytest.raises(InputError, match=r"a\.json is beside the image and does not say where regions come from"):
+        save(_atlas({1: ("FFA", (FACES,))}), tmp_path / "a.nii")
+
+
+def test_origins_that_another_editor_saved_are_read(tmp_path):
+    save(_atlas({1: ("FFA", (FACES,))}), tmp_path / "a.nii")
+    text = (tmp_path / "a.json").read_text(encoding="utf-8")
+    (tmp_path / "a.json").write_text(text, encoding="utf-8-sig", newline="\r\n")
+    assert load_regions(tmp_path / "a.nii").origins == {1: (FACES,)}
+    save(_atlas({1: ("FFA", (HOUSES,))}), tmp_path / "a.nii")
+    assert load_regions(tmp_path / "a.nii").origins == {1: (HOUSES,)}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("index\tname\n", "a.tsv names no region: each line needs a whole number in its column 'index'"),
+        ("index\tname\nx\tFFA\n", "a.tsv names no region"),
+        ("index\tname\n1\n", "a.tsv names no region"),
+        ("index\tname\n1\t" + "y" * 200_000 + "\n", r"a.tsv cannot be read as a table \(field larger than field limit"),
+    ],
+    ids=["header only", "no numbers", "no names", "huge"],
+)
+def test_tables_that_name_nothing(tmp_path, text, said):
+    save(_atlas({1: ("", ())}), tmp_path / "a.nii")
+    (tmp_path / "a.tsv").write_text(text)
+    assert list(load_regions(tmp_path / "a.nii").table["name"]) == ["region 1"]
+    with pytest.raises(InputError, match=said):
+        load_regions(tmp_path / "a.nii", names=tmp_path / "a.tsv")
+
+
+@pytest.mark.parametrize("name", ["", ".", "a.txt", "a", "a\0.nii"])
+def test_names_no_image_can_have(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    maps = Maps(np.zeros((1, *GRID.shape)), GRID, provenance={"fwhm": 6.0})
+    for value in (_atlas({1: ("FFA", (FACES,))}), maps, maps[0]):
+        with pytest.raises(InputError, match=r"must end in \.nii or \.nii\.gz|no file's name may have"):
+            save(value, name)
+    assert os.listdir(tmp_path) == []

@@ -118,3 +118,9 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
         write_table(frame * 2, path)
     assert read_table(path)["x"].tolist() == [1]
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_cell_too_large_is_one_sentence(tmp_path):
+    (tmp_path / "a.tsv").write_text("labels\n" + "y" * 200_000 + "\n")
+    with pytest.raises(InputError, match="line 2 of the table cannot be read"):
+        read_table(tmp_path / "a.tsv")
