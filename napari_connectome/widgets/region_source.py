@@ -12,8 +12,8 @@ from qtpy.QtWidgets import QLabel, QPushButton, QSpinBox, QVBoxLayout, QWidget
 from napari_connectome.analyses.seed_map import SeedMapper
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
-from napari_connectome.layers import seed_spheres
-from napari_connectome.layers.correlation import CorrelationLayers
+from napari_connectome.layers import results, seed_spheres
+from napari_connectome.layers.correlation import OWNER, ROLE, CorrelationLayers
 from napari_connectome.layers.new_regions import new_regions
 from napari_connectome.layers.preview import is_preview
 from napari_connectome.layers.region_growth import RegionGrowth
@@ -64,6 +64,7 @@ class RegionSource(QWidget):
         panel.at_end(self.layer_choice.close_choice)
         panel.at_end(self._let_go)
         self.layer_choice.chosen.connect(self._on_layer)
+        self.layer_choice.activated.connect(self._on_layer_picked)
         self.new.clicked.connect(self.make_layer)
         self.label.valueChanged.connect(self._on_label)
 
@@ -113,10 +114,17 @@ class RegionSource(QWidget):
         if self.region is None or self.region.trouble:
             return ""
         layer = self.region.layer
+        self._bring_over_map(layer)
         self.viewer.layers.selection.active = layer
         if layer.mode == "pan_zoom":
             layer.mode = "paint"
         return f"Paint or erase {self.region.name} in the picture: the map follows."
+
+    def _bring_over_map(self, layer: Labels) -> None:
+        """Move a layer that lies beneath the map over it: strokes should be seen."""
+        layers, shown = self.viewer.layers, results.find(self.viewer, ROLE, OWNER)
+        if shown is not None and layers.index(layer) < layers.index(shown):
+            layers.move(layers.index(layer), layers.index(shown) + 1)
 
     def left_out(self, mapper: SeedMapper) -> str:
         """What of the region does not count, in words."""
@@ -151,8 +159,8 @@ class RegionSource(QWidget):
         self._let_go()
         self._gone = ""
         if layer is not None and self._grid is not None:
-            same = before is not None and before.layer is layer
-            label = int(layer.selected_label) or (before.label if same else 1)  # 0 erases the region that is meant
+            meant = before.label if before is not None and before.layer is layer else 1
+            label = int(layer.selected_label) or meant  # 0 erases the region that is meant
             self.region = RegionSeed(layer, max(1, label), self._grid)
             self.region.changed.connect(self._on_changed)
             layer.events.selected_label.connect(self._on_selected)
@@ -161,6 +169,12 @@ class RegionSource(QWidget):
             self._gone = f"The layer of {before.name} is gone: choose another one, or press New."
         self._tell()
         self.changed.emit()
+
+    def _on_layer_picked(self, index: int) -> None:
+        """A person chose the layer."""
+        sentence = self.hand_over()
+        if sentence:
+            self.said.emit(sentence)
 
     def _on_changed(self, added: Any, removed: Any) -> None:
         # At once, so that napari draws the stroke and its map in one go.

@@ -39,7 +39,9 @@ def _mm(value: float) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.3g}" if np.isfinite(value) else ""
+    if not np.isfinite(value):
+        return ""
+    return f"{value:,.0f}" if 1e3 <= abs(value) < 1e7 else f"{value:.3g}"  # signals are in the thousands: not 1.15e+03
 
 
 COLUMNS = (
@@ -47,14 +49,14 @@ COLUMNS = (
     _Column("name", "Name", "Double click to rename.", 96, str),
     _Column("voxels", "Voxels", "Number of voxels.", 52, lambda n: f"{n:,}"),
     _Column("size_mm3", "mm³", "Volume in mm³.", 56, lambda n: f"{n:,.0f}"),
-    _Column("x", "x", "Centre of mass, mm: right of the origin (negative is left).", 44, _mm),
-    _Column("y", "y", "Centre of mass, mm: in front of the origin (negative is behind).", 44, _mm),
-    _Column("z", "z", "Centre of mass, mm: above the origin (negative is below).", 44, _mm),
+    _Column("x", "x mm", "Centre of mass, mm: right of the origin (negative is left).", 46, _mm),
+    _Column("y", "y mm", "Centre of mass, mm: in front of the origin (negative is behind).", 46, _mm),
+    _Column("z", "z mm", "Centre of mass, mm: above the origin (negative is below).", 46, _mm),
     _Column("hemisphere", "Side", "L: left of x = 0 mm; R: right; L/R: on both sides.", 40, str),
     _Column("peak", "Peak", "The value farthest from 0, in the layer the values are from.", 50, _number, True),
-    _Column("peak_x", "Peak x", "Where the peak is, mm.", 50, _mm, True),
-    _Column("peak_y", "Peak y", "Where the peak is, mm.", 50, _mm, True),
-    _Column("peak_z", "Peak z", "Where the peak is, mm.", 50, _mm, True),
+    _Column("peak_x", "Peak x mm", "Where the peak is, mm.", 76, _mm, True),
+    _Column("peak_y", "Peak y mm", "Where the peak is, mm.", 76, _mm, True),
+    _Column("peak_z", "Peak z mm", "Where the peak is, mm.", 76, _mm, True),
     _Column("mean", "Mean", "Mean of the values in the region.", 50, _number, True),
     _Column("origin", "Made from", "The test the region was made by. Testing the same run inside it is circular.", 160, str),
 )

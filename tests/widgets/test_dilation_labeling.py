@@ -423,14 +423,15 @@ def test_a_panel_that_is_closed_goes_at_once(make_napari_viewer, until):
     import gc
     import weakref
 
-    panel = _open(make_napari_viewer)
-    viewer = panel.viewer
-    _add(panel)
-    _choose(panel, "Dilate")
-    until(lambda: panel.edit.preview.layer is not None)
-    kept = weakref.ref(panel)
-    viewer.window.remove_dock_widget(panel)
-    del panel
+    def opened_and_closed():
+        panel = _open(make_napari_viewer)
+        _add(panel)
+        _choose(panel, "Dilate")
+        until(lambda: panel.edit.preview.layer is not None)
+        panel.viewer.window.remove_dock_widget(panel)
+        return weakref.ref(panel)
+
+    kept = opened_and_closed()
     QApplication.processEvents()
     gc.collect()
     assert kept() is None

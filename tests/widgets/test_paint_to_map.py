@@ -157,6 +157,25 @@ def test_what_programs_do_to_the_labels_is_followed(opened, small_run, until):
     _check(widget, run, layer.data)  # nothing tells of it: it is read before anything rests on it
 
 
+def test_a_layer_that_is_chosen_comes_into_the_hand_and_over_the_map(opened, small_run, until):
+    """Beneath the map nobody sees what is painted."""
+    from qtpy.QtCore import Qt
+    from qtpy.QtTest import QTest
+
+    first, second = _labels(small_run.run.grid, "first"), _labels(small_run.run.grid, "second")
+    viewer, widget = opened(first, second)
+    image, choice = widget.live.shown.layer, widget.live.region.layer_choice
+    other = first if choice.layer is second else second
+    assert viewer.layers.index(choice.layer) > viewer.layers.index(image)
+    while choice.layer is not other:
+        QTest.keyClick(choice, Qt.Key.Key_Down if choice.findText(other.name) > choice.currentIndex() else Qt.Key.Key_Up)
+    assert viewer.layers.index(other) == viewer.layers.index(image) + 1
+    assert (viewer.layers.selection.active, other.mode) == (other, "paint")
+    assert "Paint or erase region 1" in widget.message.text()
+    _ball(other, small_run.run, (0, 21, 3), 9)
+    _check(widget, small_run.run, other.data)
+
+
 def test_only_the_source_chosen_moves_the_map(opened, small_run, until):
     _, widget = opened(paint=False)
     image = widget.live.shown.layer

@@ -143,3 +143,14 @@ def test_one_row_is_lit(table):
     assert table.viewport().rect().intersects(table.visualRect(table.regions.index(2989, 0)))
     table.chosen = range(1, 3001)
     assert len(table.chosen) == 3000
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.123456, "0.123"), (927.4, "927"), (1108.4, "1,108"), (-23456.7, "-23,457"), (3e9, "3e+09")]
+)
+def test_values_are_written_as_signals_are(table, value, text):
+    """A mean signal of 1108 is not 1.11e+03."""
+    some = _some(values=True)
+    some["mean"] = value
+    table.show_table(some, {}, _color)
+    assert _cell(table, 0, "mean") == text
