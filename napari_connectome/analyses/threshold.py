@@ -85,8 +85,8 @@ def threshold(volume: Volume, params: Threshold | None = None, mask: Volume | No
         Only voxels in it count and are kept. Without it the percentile is that of all voxels of the image, zeros included,
         and the tests are the voxels that differ from the background of the map.
     p : Volume, optional
-        The p values of the map's two-sided tests (one-sided by nature for F). One-sided, positive values have half of
-        them, as the test of their direction. The number of tests is that of the finite p in the mask; without a mask,
+        The p values of the map's two-sided tests. One-sided, positive values have half of them, as the test of their
+        direction; those of a map without negative values, as F, are taken as they are, since it has no direction. The number of tests is that of the finite p in the mask; without a mask,
         of those where the statistic is not 0: voxels outside the brain, where nothing varies, are no tests.
 
     Returns
@@ -183,13 +183,19 @@ class Thresholder:
         else:
             highest = params.alpha if params.method == "fpr" else params.alpha / max(1, len(in_order))
         # One-sided, p is half of it where the statistic is positive; elsewhere it is not below a half.
-        low, side = (p <= highest, self._data != 0) if params.two_sided else (p <= 2 * highest, self._data > 0)
+        halves = not params.two_sided and self._directed
+        low, side = (p <= 2 * highest, self._data > 0) if halves else (p <= highest, self._data != 0)
         kept: Array = tested & low & side
         return kept
 
     def _tests(self, two_sided: bool) -> tuple[Array, Array]:
         """Which voxels are tests (z, y, x), and their p values in ascending order."""
-        return self._two_sided_tests if two_sided else self._one_sided_tests
+        return self._two_sided_tests if two_sided or not self._directed else self._one_sided_tests
+
+    @cached_property
+    def _directed(self) -> bool:
+        """Whether the map says in which direction something differs: t does, F does not."""
+        return bool((self.volume.data < 0).any())
 
     @cached_property
     def _tested(self) -> Array:

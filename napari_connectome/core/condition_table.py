@@ -72,7 +72,7 @@ def rows_of(series: Series, design: Design, condition: str) -> Array:
 
 def mean_column(condition: str) -> str:
     """What the column of a condition's means is called: like the condition, unless another column is."""
-    return f"mean {condition}" if condition in TESTED or condition.startswith("n_") else condition
+    return f"mean {condition}" if condition in TESTED or condition.startswith(("n_", "mean ")) else condition
 
 
 def _mean(values: Array) -> Array:

@@ -147,6 +147,19 @@ def test_one_side_of_p_values_is_the_test_of_that_direction(seed):
             np.testing.assert_array_equal(mask, kept & tested & (np.nan_to_num(t.data) > 0))
 
 
+@pytest.mark.parametrize("method", ["fpr", "fdr", "bonferroni"])
+def test_f_has_no_direction_and_its_p_is_not_halved(method):
+    t, p, _ = t_test(0)
+    f = Volume(t.data**2, t.grid, name="F")
+    both, one = (threshold(f, Threshold(method=method, alpha=0.1, two_sided=sides), p=p).data != 0 for sides in (True, False))
+    assert both.any()
+    np.testing.assert_array_equal(one, both)
+    right = Volume(t.data > 0, t.grid)  # t still has one where all values that are looked at are positive
+    params = Threshold(method="fpr", alpha=0.1, two_sided=False)
+    expected = (t.data > 0) & (p.data <= 0.2)
+    np.testing.assert_array_equal(threshold(t, params, right, p).data != 0, expected)
+
+
 def test_other_methods_do_not_look_at_p():
     t, p, _ = t_test(0)
     for params in (Threshold(value=2.0), Threshold(method="percentile", percentile=90.0, two_sided=False)):

@@ -91,6 +91,10 @@ def test_a_condition_may_be_called_like_a_column():
     table = condition_table(_series(), design_of_labels(list(words), len(words), 2.0), "face", "t")
     assert table.columns.is_unique
     np.testing.assert_allclose(table["mean t"], _series().data[words == "t"].mean(axis=0))
+    words = np.where(WORDS == "house", "mean t", words)
+    table = condition_table(_series(), design_of_labels(list(words), len(words), 2.0), "face", "t")
+    for word, called in (("t", "mean t"), ("mean t", "mean mean t")):
+        np.testing.assert_allclose(table[called], _series().data[words == word].mean(axis=0))
 
 
 def test_regions_of_one_name_stay_two():
