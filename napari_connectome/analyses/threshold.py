@@ -86,8 +86,9 @@ def threshold(volume: Volume, params: Threshold | None = None, mask: Volume | No
         and the tests are the voxels that differ from the background of the map.
     p : Volume, optional
         The p values of the map's two-sided tests. One-sided, positive values have half of them, as the test of their
-        direction; those of a map without negative values, as F, are taken as they are, since it has no direction. The number of tests is that of the finite p in the mask; without a mask,
-        of those where the statistic is not 0: voxels outside the brain, where nothing varies, are no tests.
+        direction; those of a map without negative values, as F, are taken as they are, since it has no direction. The
+        number of tests is that of the finite p in the mask; without a mask, of those where the statistic is not 0: voxels
+        outside the brain, where nothing varies, are no tests.
 
     Returns
     -------
