@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -320,7 +321,10 @@ def _size(labels: Array) -> str:
 
 def _present(ids: Collection[int], there: list[int]) -> list[int]:
     """The ids, ascending, each once; refused unless there are any and all are there."""
-    wanted = sorted({int(i) for i in ids})
+    try:
+        wanted = sorted({operator.index(i) for i in ids})
+    except TypeError:
+        raise InputError("regions are chosen by their ids, whole numbers: [1, 5].") from None
     if not wanted:
         raise InputError("no region was chosen: choose one or more first.")
     missing = sorted(set(wanted).difference(there))

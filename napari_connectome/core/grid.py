@@ -117,9 +117,12 @@ class Grid:
         smaller than a voxel still has one. Empty when the sphere misses the grid. Same set as nilearn's
         ``NiftiSpheresMasker`` without its extra voxel of equal truncated coordinates.
         """
-        centre = np.asarray(centre_mm, dtype=np.float64)
+        try:
+            centre = np.asarray(centre_mm, dtype=np.float64)
+        except (TypeError, ValueError):
+            centre = np.empty(0)
         if centre.shape != (3,) or not np.isfinite(centre).all():
-            raise InputError(f"a sphere needs a centre of three numbers in mm, not {np.asarray(centre_mm).tolist()}.")
+            raise InputError(f"a sphere needs a centre of three numbers in mm, not {centre_mm}.")
         if not (np.isfinite(radius_mm) and radius_mm >= 0):
             raise InputError(f"a sphere needs a radius of 0 mm or more, not {radius_mm}.")
         middle = self.to_voxel(centre)

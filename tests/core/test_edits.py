@@ -297,6 +297,13 @@ def test_a_ball_smaller_than_a_voxel_is_told(operation):
     assert not edits.morph(labels, GRID, Morphology(operation="fill_holes", radius=1.0)).notices
 
 
+@pytest.mark.parametrize("ids", [["a"], [1.5], [None], 3])
+@pytest.mark.parametrize("edit", [edits.keep, edits.drop, edits.merge])
+def test_regions_are_chosen_by_whole_numbers(edit, ids):
+    with pytest.raises(InputError, match="regions are chosen by their ids, whole numbers"):
+        edit(np.ones(SHAPE, np.uint8), ids)
+
+
 def test_thousands_of_regions_are_chosen_at_once():
     labels = np.zeros((40, 40, 40), dtype=np.uint16)
     labels[::2, ::2, ::2] = np.arange(1, 8001).reshape(20, 20, 20)

@@ -51,7 +51,7 @@ def test_grids_that_differ_are_named_with_their_sizes():
         Grid((7, 8, 9), MNI3).require(Grid((7, 8, 9), moved), "the run", "the labels")
 
 
-@pytest.mark.parametrize("centre", [(np.nan, 0, 0), (0, 0), (np.inf, 1, 1)])
+@pytest.mark.parametrize("centre", [(np.nan, 0, 0), (0, 0), (np.inf, 1, 1), "x", None, ("a", 1, 2)])
 def test_a_sphere_needs_three_numbers(centre):
     with pytest.raises(InputError):
         Grid((7, 8, 9), MNI3).sphere_voxels(centre, 8)
