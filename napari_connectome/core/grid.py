@@ -122,7 +122,9 @@ class Grid:
         except (TypeError, ValueError):
             centre = np.empty(0)
         if centre.shape != (3,) or not np.isfinite(centre).all():
-            raise InputError(f"a sphere needs a centre of three numbers in mm, not {centre_mm}.")
+            raise InputError(
+                f"a sphere needs a centre of three numbers in mm, not {np.asarray(centre_mm, dtype=object).tolist()}."
+            )
         if not (np.isfinite(radius_mm) and radius_mm >= 0):
             raise InputError(f"a sphere needs a radius of 0 mm or more, not {radius_mm}.")
         middle = self.to_voxel(centre)
