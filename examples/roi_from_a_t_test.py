@@ -9,7 +9,6 @@ regions, average the run in each. Writes the maps and the atlas as NIfTI, the se
 """
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import napari_connectome as nc
@@ -32,14 +31,11 @@ else:
 
 # Voxel by voxel: smooth, test, -log10 p. Volumes count as independent here, as they do in the example.
 test = nc.condition_test(run, design, nc.ConditionTest(a=A, b=B, fwhm=6.0))
-level = nc.Threshold(method="value", value=5.0)
-high = nc.threshold(test.log_p, level)
+high = nc.threshold(test.log_p, nc.Threshold(method="value", value=5.0))
 
 # From voxels to regions: inside the mask, dilated once, connected through faces, the largest first. They remember where
 # they come from: `origins` names run, contrast and threshold.
-origin = replace(test.origin, threshold=level.in_words("-log10 p"))
-found = nc.Regions(high.data > 0, run.grid, origins={1: (origin,)})
-regions = nc.make_regions(found, nc.Labeling(dilate=1, connectivity=6, within=ventral_temporal))
+regions = nc.make_regions(high, nc.Labeling(dilate=1, connectivity=6, within=ventral_temporal))
 
 # What they do: one series a region, and each condition's mean. Testing the run inside regions made from it is circular, and
 # the table says so.

@@ -73,7 +73,7 @@ class TestResult:
     contrast : str
         "face > house", or "F: face, house, cat".
     origin : Origin
-        For regions made from this.
+        For regions made from this; the maps of t, p and log_p have it.
     provenance : dict
         What made it, in plain values, with the labels as they were used.
     design : Design
@@ -152,9 +152,9 @@ def condition_test(
         log_p = np.minimum(0.0 - np.log10(p), params.clip)
     kind = float_like(run.data.dtype)
     return TestResult(
-        t=Volume(statistic.astype(kind), run.grid, name="F" if params.test == "f" else "t"),
-        p=Volume(p, run.grid, name="p"),
-        log_p=Volume(log_p.astype(kind), run.grid, name="-log10 p"),
+        t=Volume(statistic.astype(kind), run.grid, "F" if params.test == "f" else "t", (origin,)),
+        p=Volume(p, run.grid, "p", (origin,)),
+        log_p=Volume(log_p.astype(kind), run.grid, "-log10 p", (origin,)),
         mean=Volume(mean.astype(kind), run.grid, name="mean"),
         counts={condition: len(which) for condition, which in volumes.items()},
         dof=dof,

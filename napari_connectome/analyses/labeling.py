@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from napari_connectome.core.edits import Components, Edit, Names, components, default_name, split_hemispheres
+from napari_connectome.core.edits import Components, Edit, Names, Sources, components, default_name, split_hemispheres
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.masks import inside_of
 from napari_connectome.core.morphology import dilate
 from napari_connectome.core.neighbours import connected, connectivity_param
-from napari_connectome.core.origins import inherit
+from napari_connectome.core.origins import Origins, inherit
 from napari_connectome.core.params import Params, param
 from napari_connectome.core.values import Regions, Volume, expect
 
@@ -30,7 +30,7 @@ _NOTHING = 1e-4
 class Labeling(Params):
     """How regions are made from a mask.
 
-    `within`, a mask on the same grid, keeps only what lies in it, before anything grows.
+    `within`, a mask or a map that was thresholded, on the same grid, keeps only what lies in it, before anything grows.
     """
 
     dilate: int = param(1, "How many voxels deep the mask is dilated first; 0 is off.", low=0, high=50, off=0)
@@ -66,7 +66,8 @@ def make_regions(mask: Volume | Regions, params: Labeling | None = None) -> Regi
     ----------
     mask : Volume or Regions
         A mask (what is above 0), a map that was thresholded (what is not 0; parts of either sign by themselves), or
-        regions, each of which is dilated and taken apart by itself; their names and origins are passed on.
+        regions, each of which is dilated and taken apart by itself; their names are passed on. So are the origins of the
+        mask, and of `within`.
     params : Labeling, optional
 
     Returns
@@ -83,7 +84,7 @@ def make_regions(mask: Volume | Regions, params: Labeling | None = None) -> Regi
         raise InputError(f"{name} is empty: lower the threshold that made it, or choose another mask.")
     if params.within is not None:
         mask.grid.require(params.within.grid, name, params.within.name)
-        labels = labels * inside_of(params.within.data, params.within.name)
+        labels = labels * (_labels_of(params.within)[0] != 0)
         if not labels.any():
             raise InputError(f"no voxel of {name} lies within {params.within.name}: choose a mask that overlaps with it.")
     if params.dilate:
@@ -99,8 +100,14 @@ def make_regions(mask: Volume | Regions, params: Labeling | None = None) -> Regi
             "give a smaller min_size."
         )
     table = pd.DataFrame({"name": edit.renamed(names)})
-    origins = inherit(mask.origins, edit.sources) if isinstance(mask, Regions) else {}
-    return Regions(edit.labels, mask.grid, table, origins)
+    return Regions(edit.labels, mask.grid, table, inherit(_origins(mask, edit.sources, params.within), edit.sources))
+
+
+def _origins(mask: Volume | Regions, sources: Sources, within: Volume | None) -> Origins:
+    """The origins of the labels of a mask, those of what they were cut with among them."""
+    added = () if within is None else within.origins
+    olds = {old for olds in sources.values() for old in olds}
+    return {old: (*(mask.origins.get(old, ()) if isinstance(mask, Regions) else mask.origins), *added) for old in olds}
 
 
 def _labels_of(mask: Volume | Regions) -> tuple[Array, str, Names]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -93,11 +93,15 @@ def threshold(volume: Volume, params: Threshold | None = None, mask: Volume | No
     Returns
     -------
     Volume
-        The values that were kept, 0 elsewhere.
+        The values that were kept, 0 elsewhere. Its origins, where the map has some, say the threshold in words.
     """
     params = Threshold.given(params)
-    kept = Thresholder(volume, mask, p).mask(params)
-    return Volume(np.where(kept, volume.data, volume.data.dtype.type(0)), volume.grid, name=volume.name)
+    thresholder = Thresholder(volume, mask, p)
+    kept = thresholder.mask(params)
+    of = f"|{volume.name}|" if params.two_sided and thresholder.directed else volume.name
+    words = params.in_words(of, thresholder.height(params)) if volume.origins else ""
+    origins = tuple(replace(origin, threshold=", ".join(filter(None, (origin.threshold, words)))) for origin in volume.origins)
+    return Volume(np.where(kept, volume.data, volume.data.dtype.type(0)), volume.grid, volume.name, origins)
 
 
 class Thresholder:
@@ -184,17 +188,17 @@ class Thresholder:
         else:
             highest = params.alpha if params.method == "fpr" else params.alpha / max(1, len(in_order))
         # One-sided, p is half of it where the statistic is positive; elsewhere it is not below a half.
-        halves = not params.two_sided and self._directed
+        halves = not params.two_sided and self.directed
         low, side = (p <= 2 * highest, self._data > 0) if halves else (p <= highest, self._data != 0)
         kept: Array = tested & low & side
         return kept
 
     def _tests(self, two_sided: bool) -> tuple[Array, Array]:
         """Which voxels are tests (z, y, x), and their p values in ascending order."""
-        return self._two_sided_tests if two_sided or not self._directed else self._one_sided_tests
+        return self._two_sided_tests if two_sided or not self.directed else self._one_sided_tests
 
     @cached_property
-    def _directed(self) -> bool:
+    def directed(self) -> bool:
         """Whether the map says in which direction something differs: t does, F does not."""
         return bool((self.volume.data < 0).any())
 

@@ -116,15 +116,27 @@ def _as_table(values: Any) -> pd.DataFrame:
 
 @dataclass(frozen=True, eq=False)
 class Volume:
-    """One image: a mask, a map or an anatomical image, (z, y, x) on a grid."""
+    """One image: a mask, a map or an anatomical image, (z, y, x) on a grid.
+
+    Parameters
+    ----------
+    data : (z, y, x) array
+    grid : Grid
+    name : str
+        Used in messages and for what is made from it.
+    origins : tuple of Origin, optional
+        The test it is a map of, which the regions made from it remember; see `core.origins`.
+    """
 
     data: Array
     grid: Grid
     name: str = "volume"
+    origins: tuple[Origin, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "data", np.asanyarray(self.data))
         _on_grid("a volume", self.data, self.grid, 3, "z, y, x")
+        object.__setattr__(self, "origins", tuple(self.origins))
 
 
 @dataclass(frozen=True, eq=False)

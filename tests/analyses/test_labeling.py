@@ -8,13 +8,14 @@ from nibabel import Nifti1Image
 from nilearn.image import smooth_img
 from scipy import ndimage, stats
 
+from napari_connectome.analyses.condition_test import ConditionTest, condition_test
 from napari_connectome.analyses.labeling import Labeling, make_regions
 from napari_connectome.analyses.threshold import Threshold, threshold
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
-from napari_connectome.core.origins import Origin
+from napari_connectome.core.origins import Origin, region_warnings
 from napari_connectome.core.phantom import face_house
-from napari_connectome.core.values import Regions, Volume
+from napari_connectome.core.values import Regions, Run, Volume
 
 RANK = {6: 1, 18: 2, 26: 3}
 SHAPE = (9, 12, 11)
@@ -206,3 +207,30 @@ def test_refusals():
         make_regions(mask, Labeling(min_size=1e6))
     with pytest.raises(InputError, match="connectivity is 4"):
         Labeling(connectivity=4)
+
+
+def test_regions_of_a_test_remember_it_without_further_ado():
+    rng = np.random.default_rng(0)
+    data = rng.standard_normal((40, *SHAPE)) + 100
+    data[:20, 2:5, 2:5, 6:9] += 5
+    run = Run(data, GRID, 2.0, name="bold")
+    test = condition_test(run, ["a"] * 20 + ["b"] * 20, ConditionTest(a="a", b="b", fwhm=0.0))
+    assert test.t.origins == test.p.origins == test.log_p.origins == (test.origin,)
+    assert test.mean.origins == ()
+    said = {
+        "a > b, -log10 p ≥ 5": threshold(test.log_p, Threshold(value=5.0)),
+        "a > b, |t| ≥ 6, clusters of 9 voxels and more": threshold(test.t, Threshold(value=6.0, cluster_size=9)),
+        "a > b, t ≥ 6": threshold(test.t, Threshold(value=6.0, two_sided=False)),
+        "a > b, -log10 p ≥ 2, -log10 p ≥ 5": threshold(threshold(test.log_p, Threshold(value=2.0)), Threshold(value=5.0)),
+    }
+    for words, high in said.items():
+        regions = make_regions(high, Labeling(split_hemispheres=True))
+        assert [origin.how for origins in regions.origins.values() for origin in origins] == [words] * len(regions.ids)
+        assert all(region_warnings(run, regions, ["a"]))
+    by_p = threshold(test.t, Threshold(method="bonferroni"), p=test.p)
+    assert by_p.origins[0].threshold.startswith("Bonferroni p ≤ 0.05 (|t| ≥ ")
+    # What regions were cut with chose them, too.
+    drawn = Origin("other", "abc", "house > face")
+    cut = make_regions(Regions(np.ones(SHAPE), GRID, origins={1: (drawn,)}), Labeling(dilate=0, within=by_p))
+    assert set(cut.origins.values()) == {(drawn, *by_p.origins)}
+    assert make_regions(Volume(np.ones(SHAPE), GRID)).origins == {}
