@@ -16,7 +16,7 @@ from napari_connectome.layers import results
 from napari_connectome.layers.live import LiveMap
 from napari_connectome.layers.map_colors import MapColors
 from napari_connectome.layers.region_seed import RegionSeed
-from napari_connectome.layers.spatial import KEY, info, layer_kwargs
+from napari_connectome.layers.spatial import KEY, info, layer_kwargs, tell
 from napari_connectome.layers.styles import style_map, style_outline
 
 Array = npt.NDArray[Any]
@@ -148,7 +148,7 @@ class CorrelationLayers:
 
     def _describe(self) -> None:
         plain = {key: float(value) if isinstance(value, np.floating) else value for key, value in self.seed.items()}
-        info(self.layer)["provenance"] = {**self.mapper.provenance(), "seeds": [plain]}
+        tell(self.layer, provenance={**self.mapper.provenance(), "seeds": [plain]})
 
     def use(self, statistic: str) -> None:
         """Show another statistic of the same seed, from its usual threshold."""
@@ -167,7 +167,7 @@ class CorrelationLayers:
         ours = before.get("statistic") != statistic or high == before.get("limit")
         if self.layer.name.split(" [")[0] in TITLES.values():
             self.layer.name = TITLES[statistic]
-        info(self.layer).update(statistic=statistic, limit=self.limit)
+        tell(self.layer, statistic=statistic, limit=self.limit)
         if ours:
             self.layer.contrast_limits_range = (-self.limit, self.limit)
         self._colors.show(self.limit if ours else high, self._threshold)

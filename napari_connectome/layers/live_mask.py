@@ -12,7 +12,7 @@ from napari.layers import Labels
 
 from napari_connectome.core.grid import Grid
 from napari_connectome.layers import results
-from napari_connectome.layers.spatial import info, layer_kwargs
+from napari_connectome.layers.spatial import layer_kwargs, tell
 from napari_connectome.layers.styles import style_regions
 
 Array = npt.NDArray[Any]
@@ -64,7 +64,7 @@ class LiveMask:
         layer = self.layer
         if layer is None or not self.ours:
             layer = self.layer = self._take_layer(inside, name, label)
-        info(layer).update(known)  # first: whoever hears of the voxels reads what is known of them
+        tell(layer, **known)  # first: whoever hears of the voxels reads what is known of them
         np.copyto(layer.data, inside, casting="unsafe")
         np.copyto(self._written, layer.data)
         results.sign(layer)

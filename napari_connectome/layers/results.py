@@ -8,7 +8,7 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Layer
 
-from napari_connectome.layers.spatial import KEY, info
+from napari_connectome.layers.spatial import info, tell
 
 ON_TOP = ("seed spheres", "seeds")
 """Roles of layers that stay above what is added."""
@@ -18,9 +18,14 @@ def find(viewer: ViewerModel, role: str, owner: str = "") -> Layer | None:
     """The newest layer of a role, made by this owner; known by its metadata, since a layer's name is the user's."""
     for layer in reversed(viewer.layers):
         known = info(layer)
-        if known.get("role") == role and known.get("owner", "") == owner:
+        if known.get("role") == role and known.get("owner", "") == owner and is_result(layer):
             return layer
     return None
+
+
+def is_result(layer: Layer) -> bool:
+    """Whether `show` put this very layer into a viewer: a duplicate of it, metadata and all, is the user's."""
+    return bool(info(layer).get("unique_id") == layer.unique_id)
 
 
 def show(viewer: ViewerModel, layer: Layer, role: str, owner: str = "", *, guard: bool = False) -> Layer:
@@ -46,26 +51,27 @@ def show(viewer: ViewerModel, layer: Layer, role: str, owner: str = "", *, guard
     Layer
         The one that is in the viewer.
     """
-    layer.metadata = {**layer.metadata, KEY: {**info(layer), "role": role, "owner": owner, "title": layer.name}}
+    tell(layer, role=role, owner=owner, title=layer.name, unique_id=layer.unique_id)
     if guard:
         sign(layer)
     old = find(viewer, role, owner)
     if old is None or type(old) is not type(layer) or old.ndim != layer.ndim:
         return add(viewer, layer)
     if guard and info(old).get("written") != _print_of(old):
-        old.metadata = {**old.metadata, KEY: {**info(old), "role": "", "owner": ""}}
+        tell(old, role="", owner="")
         return add(viewer, layer)
     if old.name.split(" [")[0] == info(old).get("title"):
         old.name = layer.name
     old.data = layer.data
     old.scale, old.translate = layer.scale, layer.translate
     old.metadata = {**old.metadata, **layer.metadata}
+    tell(old, unique_id=old.unique_id)
     return old
 
 
 def sign(layer: Layer) -> None:
     """Remember what a guarded layer holds now as ours; whoever writes into it in place does so after each time."""
-    info(layer)["written"] = _print_of(layer)
+    tell(layer, written=_print_of(layer))
 
 
 def _print_of(layer: Layer) -> int:

@@ -28,9 +28,14 @@ Array = npt.NDArray[Any]
 
 
 def info(layer: Layer) -> dict[str, Any]:
-    """What this plugin knows of a layer; empty for a layer it did not make. Changing it changes the layer's."""
+    """What this plugin knows of a layer, to read; empty for a layer it did not make. `tell` changes it."""
     known = layer.metadata.get(KEY)
     return known if isinstance(known, dict) else {}
+
+
+def tell(layer: Layer, /, **known: Any) -> None:
+    """Add to what is known of a layer. Its duplicates, which napari gives the same dict, go on knowing what they did."""
+    layer.metadata = {**layer.metadata, KEY: {**info(layer), **known}}
 
 
 def placement(grid: Grid) -> tuple[Array, Array]:
