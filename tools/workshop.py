@@ -73,8 +73,8 @@ class Workshop:
         press(self.test.next_button)
         let_work(lambda: False, 0.3)
         self.regions = self.panel("Dilation & labeling")
-        if self.regions.layer_choice.layer is not mask:
-            choose(self.regions.layer_choice, mask.name)
+        if self.regions.layer_choice.layer is not mask or not self.regions.isVisible():
+            raise SystemExit("the next widget did not open with the mask")
 
     def step(self, title: str, layer: str = "") -> None:
         """Choose a step, look at its preview, apply it."""

@@ -19,7 +19,7 @@ from napari_connectome.layers import results
 from napari_connectome.layers.live_mask import LiveMask
 from napari_connectome.layers.looks import limits
 from napari_connectome.layers.map_colors import MapColors
-from napari_connectome.layers.spatial import info, is_volume, layer_kwargs
+from napari_connectome.layers.spatial import info, is_volume, layer_kwargs, tell
 from napari_connectome.layers.styles import COLD_HOT, HOT, style_map, symmetric_limit
 
 Array = npt.NDArray[Any]
@@ -145,6 +145,15 @@ class TestLayers:
         return self.result.t.grid.to_mm(peak[::-1])
 
     @property
+    def strongest(self) -> str:
+        """What the voxel says that differs most among those that count, in words."""
+        size = np.where(self._tested, self._size, 0.0)
+        peak = np.unravel_index(int(np.argmax(size)), size.shape)
+        with np.errstate(divide="ignore"):
+            log_p = 0.0 - np.log10(self.result.p.data[peak])
+        return f"{self.statistic} {self.result.t.data[peak]:.2f}, -log10 p {log_p:.2f}"
+
+    @property
     def weakest(self) -> float:
         """The smallest statistic in the mask, without its sign; NaN where that is empty."""
         return float(self._size.ravel()[self._inside].min()) if self._inside.size else np.nan
@@ -165,7 +174,7 @@ class TestLayers:
         self._thresholders.pop("log_p", None)
         layer = self.log_p_layer
         known = info(layer)["provenance"]
-        info(layer).update(limit=clip, provenance={**known, "parameters": {**known["parameters"], "clip": clip}})
+        tell(layer, limit=clip, provenance={**known, "parameters": {**known["parameters"], "clip": clip}})
         layer.refresh()
         if ours:
             self._log_p_colors.show(clip, self._log_p_colors.threshold)
@@ -190,7 +199,7 @@ class TestLayers:
             origins={1: [origin.to_dict()]},
             provenance={**self.result.provenance, "threshold": made, "in_words": words},
         )
-        self.mask_account = _account(inside, len(self._inside), self.result.t.grid.voxel_volume)
+        self.mask_account = self._account(inside)
         self._uncover()
         return layer
 
@@ -206,7 +215,9 @@ class TestLayers:
                 signed = Volume(np.where(self._negative, -self._log_p, self._log_p), grid)
                 self._thresholders[cut.of] = Thresholder(signed, tested)
             else:
-                self._thresholders[cut.of] = Thresholder(self.result.t, tested, self.result.p)
+                # Infinite where a voxel is constant in each condition; a threshold takes what is not finite for nothing.
+                finite = Volume(np.nan_to_num(self.result.t.data), grid, name=self.statistic)
+                self._thresholders[cut.of] = Thresholder(finite, tested, self.result.p)
         return self._thresholders[cut.of]
 
     def _look_within(self, within: Volume | None) -> None:
@@ -217,7 +228,8 @@ class TestLayers:
             tested &= np.asarray(within.data) > 0
         if not tested.any():
             raise InputError(
-                f"{self.result.origin.run} is the same in every volume, so there is nothing to threshold: choose another run."
+                f"there is nothing to threshold in {self.result.origin.run}, which is the same in every volume: "
+                "choose another run."
                 if within is None
                 else f"{within.name} holds no voxel that was tested: choose another mask, or none."
             )
@@ -248,11 +260,15 @@ class TestLayers:
     def _set_others_aside(self) -> None:
         """Hide the maps of other runs, which would be seen through these; show again what was hidden for another run."""
         for layer in self.viewer.layers:
-            known = info(layer)
-            if known.get("owner") == self._owner and known.pop("aside", False):
+            if not of_test(layer):
+                continue
+            own = info(layer)["owner"] == self._owner
+            if own and info(layer).get("aside"):
                 layer.visible = True
-            elif of_test(layer) and known["owner"] != self._owner and layer.visible:
-                layer.visible, known["aside"] = False, True
+                tell(layer, aside=False)
+            elif not own and layer.visible:
+                layer.visible = False
+                tell(layer, aside=True)
 
     def _show_mean(self) -> Image:
         """The mean image, seen unless there is an anatomical one to see."""
@@ -293,13 +309,21 @@ class TestLayers:
 
     def _start(self, size: Array) -> float:
         """The smallest value that is coloured in any case, of a map without its sign."""
-        strong = size[(self.result.p.data <= SHOWN) & (self._size > 0)]
-        return float(strong.min()) if strong.size else float(size.max() / 2) or 0.5
+        finite = np.isfinite(size)  # a voxel that is constant in each condition has an infinite t
+        strong = size[(self.result.p.data <= SHOWN) & (self._size > 0) & finite]
+        return float(strong.min() if strong.size else size[finite].max(initial=0.0) / 2) or 0.5
+
+    def _account(self, inside: Array) -> Account:
+        """Neighbours of both signs are two clusters, as they are for the cluster size."""
+        voxels = len(self._inside)
+        signs = (inside & self._negative, inside & ~self._negative)
+        clusters = sum(_clusters(part) for part in signs) if voxels else 0
+        return Account(voxels, voxels * self.result.t.grid.voxel_volume, clusters)
 
 
 def of_test(layer: Layer) -> bool:
     """Whether a layer shows a test, and is nobody else's."""
-    return str(info(layer).get("owner", "")).startswith(OWNER)
+    return str(info(layer).get("owner", "")).startswith(OWNER) and results.is_result(layer)
 
 
 def _is_anatomy(layer: Layer) -> bool:
@@ -307,8 +331,7 @@ def _is_anatomy(layer: Layer) -> bool:
     return bool(isinstance(layer, Image) and layer.visible and is_volume(layer) and not info(layer).get("owner"))
 
 
-def _account(inside: Array, voxels: int, voxel_volume: float) -> Account:
+def _clusters(inside: Array) -> int:
     from scipy.ndimage import label
 
-    clusters = int(label(Crop.around(inside).values)[1]) if voxels else 0
-    return Account(voxels, voxels * voxel_volume, clusters)
+    return int(label(Crop.around(inside).values)[1]) if inside.any() else 0

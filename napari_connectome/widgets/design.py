@@ -9,14 +9,14 @@ from typing import Any
 import pandas as pd
 from napari.layers import Layer
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_connectome.core.design import ONSET, Design, Timing, design_of_table
 from napari_connectome.core.errors import InputError
 from napari_connectome.io.design import find_events, read_design_table
 from napari_connectome.layers.spatial import KEY, info, tr_of, tr_question
 from napari_connectome.widgets.form import ParamsForm
-from napari_connectome.widgets.panel import Panel
+from napari_connectome.widgets.panel import Panel, words
 
 KEPT = "design"
 """Entry of a run layer's metadata: the choice made for it, which every panel on that run starts with and follows."""
@@ -74,19 +74,14 @@ class DesignPanel(QWidget):
         self._show()
 
     def _build(self) -> None:
-        self.name = QLabel()
-        self.name.setWordWrap(True)
+        self.name, self.trouble, self.found = words(), words(), words()
         self.choose_button = QPushButton("Choose file…")
         self.choose_button.setToolTip(
             "A table of labels (one row a volume; columns labels and chunks), or BIDS events (onset, duration, trial_type)."
         )
         self.own_button = QPushButton("Back to the run's own")
         self.own_button.setToolTip("Take the table that came with the run, or lies beside its file, again.")
-        self.trouble = QLabel()
-        self.trouble.setWordWrap(True)
         self.timing = ParamsForm(Timing())
-        self.found = QLabel()
-        self.found.setWordWrap(True)
         self.found.setToolTip("The conditions and the number of volumes of each.")
         buttons = QHBoxLayout()
         buttons.addWidget(self.choose_button)

@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from napari.layers import Layer
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QPushButton
+from qtpy.QtWidgets import QPushButton
 
 from napari_connectome.analyses.condition_test import ConditionTest, TestResult, condition_test
 from napari_connectome.core.design import Design
 from napari_connectome.core.errors import InputError, Progress
 from napari_connectome.core.values import Run
+from napari_connectome.layers.full_view import FullView
 from napari_connectome.layers.orientation import look_at
 from napari_connectome.layers.spatial import is_run, run_of, to_world
 from napari_connectome.widgets.condition_choice import ConditionChoice
 from napari_connectome.widgets.design import DesignPanel
 from napari_connectome.widgets.form import ParamsForm
 from napari_connectome.widgets.layer_choice import LayerChoice
-from napari_connectome.widgets.panel import Panel, row
+from napari_connectome.widgets.panel import Panel, row, words
 from napari_connectome.widgets.repetition import RepetitionRow
 from napari_connectome.widgets.section import Section
 from napari_connectome.widgets.threshold import ThresholdPanel
@@ -46,7 +46,7 @@ class RoiTTest(Panel):
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
-        self._tested: Layer | None = None
+        self._view = FullView(self.viewer)  # as it was before this dock took its room
         self._build()
         self._connect()
         self._on_run(self.run_choice.layer)
@@ -65,14 +65,9 @@ class RoiTTest(Panel):
         self.test_button = QPushButton("Test")
         self.test_button.setToolTip("Compare the conditions in every voxel; the layers of the last test are renewed.")
         self.work = Work(self)
-        self.message = QLabel()
-        self.message.setWordWrap(True)
-        self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.account = QLabel()
-        self.account.setWordWrap(True)
+        self.message, self.account, self.hint = words(), words(), words()
         self.threshold = ThresholdPanel(self)
-        self.hint = QLabel(f"Open {NEXT} to intersect, dilate and label the mask.")
-        self.hint.setWordWrap(True)
+        self.hint.setText(f"Open {NEXT} to intersect, dilate and label the mask.")
         self.next_button = QPushButton(f"Open {NEXT.replace('&', '&&')}")
         self.next_button.setToolTip("Go on with this mask in the next widget.")
         self.column.addWidget(self.view_bar)
@@ -103,6 +98,8 @@ class RoiTTest(Panel):
         """The parameters as shown; `InputError` where they do not go together."""
         form = self.form.value.replace(clip=self.threshold.clip_form.value.clip)
         if form.test != "f":
+            if not self.conditions.a:
+                raise InputError("a t-test compares two conditions, and the design has one: choose another table (Design).")
             return form.replace(a=self.conditions.a, b=self.conditions.b)
         if len(self.conditions.shown) < 2:
             raise InputError("an F-test compares two conditions or more: tick those to compare.")
@@ -118,7 +115,6 @@ class RoiTTest(Panel):
             self._failed(str(error))
             return
         self.say("")
-        self._tested = self.run_choice.layer
 
         def work(progress: Progress) -> TestResult:
             return condition_test(run, design, params, progress=progress)
@@ -146,6 +142,7 @@ class RoiTTest(Panel):
         shown = self.threshold.shown
         if first and shown is not None and shown.mask_account.voxels:
             look_at(self.viewer, to_world(result.t.grid, shown.peak_mm))
+        self._view.restore(self.viewer)
 
     def _failed(self, sentence: str) -> None:
         """Say why there are no new maps, and which ones are shown instead."""
@@ -196,10 +193,14 @@ class RoiTTest(Panel):
             self._again.start()
 
     def _on_next(self) -> None:
+        """Go on in the next widget with this mask, also where that widget is open already, behind another tab or hidden."""
+        dock, regions = self.viewer.window.add_plugin_dock_widget("napari-connectome", NEXT)
+        dock.show()
+        dock.raise_()
         shown = self.threshold.shown
         if shown is not None and shown.mask_layer in self.viewer.layers:
             self.viewer.layers.selection.active = shown.mask_layer
-        self.viewer.window.add_plugin_dock_widget("napari-connectome", NEXT)
+            regions.layer_choice.layer = shown.mask_layer
 
     # -- what is shown ------------------------------------------------------------------------------------------------
 
@@ -219,7 +220,7 @@ class RoiTTest(Panel):
     def _show_kind(self) -> None:
         """Offer two conditions for t, any number for F."""
         many = self.form.value.test == "f"
-        self.conditions.pair.setVisible(not many)
+        self.conditions.set_comparing(not many)
         self.conditions.ticks.setVisible(many)
 
     def _show_next(self) -> None:
@@ -232,4 +233,5 @@ def _account(result: TestResult) -> str:
     between = ", " if isinstance(result.dof, tuple) else " > "
     groups = between.join(f"{condition} ({count})" for condition, count in result.counts.items())
     dof = result.dof if isinstance(result.dof, tuple) else (result.dof,)
-    return f"{groups} volumes, {' and '.join(f'{each:.4g}' for each in dof)} degrees of freedom."
+    least = "at least " if result.provenance["parameters"]["test"] == "welch" else ""  # it has its own in each voxel
+    return f"{groups} volumes, {least}{' and '.join(f'{each:.4g}' for each in dof)} degrees of freedom."

@@ -19,7 +19,7 @@ from napari_connectome.layers.test_maps import BOTH, Cut, TestLayers, of_test
 from napari_connectome.widgets.form import ChoiceBox, ParamsForm
 from napari_connectome.widgets.layer_choice import LayerChoice
 from napari_connectome.widgets.number_slider import NumberSlider
-from napari_connectome.widgets.panel import Panel, row
+from napari_connectome.widgets.panel import Panel, row, words
 
 REST = 200
 """Milliseconds a threshold must stay before the thumbnail of its mask is drawn anew."""
@@ -104,8 +104,7 @@ class ThresholdPanel(QWidget):
         self.size = ParamsForm(Threshold(), fields=("cluster_size",))
         self.size_mm3 = QLabel()
         self.clip_form = ParamsForm(ConditionTest(), fields=("clip",))
-        self.account = QLabel()
-        self.account.setWordWrap(True)
+        self.account = words()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(row("Threshold", self.way_choice))
@@ -168,13 +167,15 @@ class ThresholdPanel(QWidget):
         try:
             self.shown.use(self.cut, None if within is None else volume_of(within, [self.shown.result.t.grid]))
         except InputError as error:
-            self._say(f"{str(error)[:1].upper()}{str(error)[1:]} The mask is still that of before.")
+            still = " The mask is still that of before." if self.shown.mask_layer is not None else ""
+            self._say(f"{str(error)[:1].upper()}{str(error)[1:]}{still}")
             return
         if self._told:
             self._say("")
         least = self.size.value.cluster_size * self.shown.result.t.grid.voxel_volume
         self.size_mm3.setText(f"{least:,.0f} mm³" if least else "")
-        self.account.setText(f"{self.shown.mask_account}.")
+        none = "" if self.shown.mask_account.voxels else f" The strongest voxel: {self.shown.strongest}."
+        self.account.setText(f"{self.shown.mask_account}.{none}")
         self._rest.start()
 
     def _say(self, sentence: str) -> None:

@@ -388,6 +388,51 @@ def test_names_given_by_the_user_stay_and_others_follow():
     assert first.name == "mine"
 
 
+def test_duplicates_are_the_users_and_go_on_saying_what_they_are(viewer, run, t):
+    from napari.layers._layer_actions import _duplicate_layer
+
+    shown = test_maps.TestLayers(viewer, t)
+    mask = shown.use(Cut(Threshold(value=5.0)))
+    ours = list(viewer.layers)
+    viewer.layers.selection = {mask, shown.statistic_layer}
+    _duplicate_layer(viewer.layers)
+    copies = [layer for layer in viewer.layers if layer not in ours]
+    before = [(layer.data.copy(), dict(info(layer))) for layer in copies]
+    shown.use(Cut(Threshold(value=2.0)))
+    shown.clip = 20.0
+    other = condition_test(run, LABELS, ConditionTest(a="cat", fwhm=4.0))
+    again = test_maps.TestLayers(viewer, other)
+    again.use(Cut(Threshold(value=3.0)))
+    for layer, (data, known) in zip(copies, before, strict=True):
+        np.testing.assert_array_equal(layer.data, data)
+        assert info(layer) == known
+        assert not test_maps.of_test(layer)
+    assert {again.mask_layer, again.statistic_layer} == {mask, shown.statistic_layer}
+    assert len(viewer.layers) == len(ours) + 2
+
+
+def test_a_voxel_constant_in_each_condition_is_shown(viewer):
+    data = np.full((len(LABELS), *GRID.shape), 100.0, dtype="f4")
+    data[:, 3, 5, 4] += LABELS == "face"
+    result = condition_test(Run(data, GRID, 2.0), LABELS, ConditionTest(fwhm=0.0))
+    assert np.isinf(result.t.data).sum() == 1
+    shown = test_maps.TestLayers(viewer, result)
+    for of in ("log_p", "statistic"):
+        shown.use(Cut(Threshold(value=1.0), of))
+        assert shown.mask_account.voxels == 1
+    assert shown.strongest == "t inf, -log10 p inf"
+
+
+def test_neighbours_of_both_signs_are_two_clusters(viewer):
+    data = np.random.default_rng(1).standard_normal((len(LABELS), *GRID.shape)).astype("f4")
+    for condition, x in (("face", 3), ("house", 4)):
+        data[:, 3, 4:7, x] += 20 * (condition == LABELS)[:, None]
+    shown = test_maps.TestLayers(viewer, condition_test(Run(data, GRID, 2.0), LABELS, ConditionTest(fwhm=0.0)))
+    for side, count in (("both", 2), ("a", 1), ("b", 1)):
+        shown.use(Cut(Threshold(value=10.0), side=side))
+        assert (shown.mask_account.voxels, shown.mask_account.clusters) == (3 * count, count)
+
+
 def _image(name):
     from napari.layers import Image
 

@@ -190,7 +190,7 @@ def test_sides_cluster_size_and_within(opened, task, until):
     assert not widget.message.text()
     assert not shown.mask_layer.data.any()
     assert panel.size_mm3.text() == "216,000 mm³"
-    assert panel.account.text() == "0 voxels, 0 mm³ (0 clusters)."
+    assert panel.account.text().startswith("0 voxels, 0 mm³ (0 clusters). The strongest voxel: t ")
 
 
 def test_the_clip_of_log_p_is_what_the_slider_goes_to(opened, task, until):
@@ -216,6 +216,7 @@ def test_options_test_again_by_themselves_and_renew_the_layers(opened, task, unt
     widget.design.timing.value = Timing(delay=2.0)
     shown = _settled(widget, until)
     expected = _expected(task, timing=Timing(delay=2.0), b="rest", fwhm=0.0, test="welch")
+    assert f"at least {expected.dof:.4g} degrees of freedom." in widget.account.text()
     np.testing.assert_array_equal(shown.statistic_layer.data, expected.t.data)
     np.testing.assert_array_equal(mask.data, expected.log_p.data >= 5)
     assert shown.mask_layer is mask
@@ -250,7 +251,7 @@ WRONG = [
     ({"labels_table": TABLE.iloc[:70]}, "70 rows"),
     ({"labels_table": pd.concat([TABLE, TABLE])}, "180 rows"),
     ({"labels_table": pd.DataFrame({"labels": ["face", *["house"] * 89]})}, "'face' has 1 volume, and 2 are needed"),
-    ({"labels_table": pd.DataFrame({"labels": ["face"] * 90})}, "face"),
+    ({"labels_table": pd.DataFrame({"labels": ["face"] * 90})}, "A t-test compares two conditions, and the design has one"),
     ({"labels_table": pd.DataFrame({"labels": [""] * 90})}, "no label"),
     (
         {"labels_table": pd.DataFrame({"onset": [900.0], "duration": [1.0], "trial_type": ["face"]})},
@@ -384,9 +385,46 @@ def test_the_mask_is_handed_to_the_next_widget(opened, until):
     viewer, _, widget = opened(window=True)
     shown = _test(widget, until)
     assert not widget.next_button.isHidden()
+    viewer.add_labels(np.ones(shown.result.t.grid.shape, np.uint8), name="newer", **layer_kwargs(shown.result.t.grid))
     widget.next_button.click()
     assert viewer.layers.selection.active is shown.mask_layer
-    assert any("Dilation & labeling" in name for name in viewer.window.dock_widgets)
+    regions = next(dock for name, dock in viewer.window.dock_widgets.items() if "Dilation & labeling" in name)
+    assert regions.layer_choice.layer is shown.mask_layer
+    regions.layer_choice.layer = viewer.layers["newer"]
+    regions.parent().hide()
+    widget.next_button.click()
+    until(regions.isVisible)
+    assert regions.layer_choice.layer is shown.mask_layer
+
+
+def test_a_run_without_changes_leaves_nothing_to_threshold(opened, task, add_run, until):
+    viewer, _, widget = opened(run=None)
+    layer = add_run(viewer, task.replace(data=np.full_like(task.data, 7)), name="flat", labels_table=TABLE)
+    widget.test_button.click()
+    until(lambda: not widget.work.busy)
+    sentence = "There is nothing to threshold in flat, which is the same in every volume: choose another run."
+    assert widget.message.text() == sentence
+    assert widget.threshold.shown.mask_layer is None
+    for _ in _drag(widget.threshold.number.slider, [0, 400]):
+        assert widget.message.text() == sentence
+    viewer.layers.remove(layer)
+
+
+def test_the_picture_is_in_view_beside_the_dock(make_napari_viewer, task, add_run, until):
+    from napari_connectome.widgets.roi_t_test import RoiTTest
+
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1100, 900)
+    add_run(viewer, task, labels_table=TABLE)
+    until(lambda: viewer.canvas.size[0] > 600)
+    viewer.reset_view()
+    widget = RoiTTest(viewer)
+    viewer.window.add_dock_widget(widget, name="ROI t-test")
+    until(lambda: viewer.canvas.size[1] < 600)
+    width = 72 * viewer.scene.camera.zoom
+    assert width > viewer.canvas.size[1], "the dock has made the canvas too narrow for the picture"
+    _test(widget, until)
+    assert 72 * viewer.scene.camera.zoom <= viewer.canvas.size[1]
 
 
 def test_haxby_s_slice_from_the_files_to_the_mask(make_napari_viewer, until, real_data):
