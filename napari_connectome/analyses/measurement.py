@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -63,7 +64,8 @@ class Measurement:
     def names(self) -> dict[int, str]:
         """A name for each id, all different: a name that several regions have is followed by the id."""
         names = [str(name) for name in self.series.names]
-        return {i: name if names.count(name) == 1 else f"{name} ({i})" for i, name in zip(self.ids, names, strict=True)}
+        count = Counter(names)
+        return {i: name if count[name] == 1 else f"{name} ({i})" for i, name in zip(self.ids, names, strict=True)}
 
     @property
     def times(self) -> Array:
@@ -78,7 +80,7 @@ class Measurement:
     @property
     def unusable(self) -> list[int]:
         """Regions without a value: none of their voxels is finite throughout."""
-        return [i for i, column in zip(self.ids, self.series.data.T, strict=True) if np.isnan(column).all()]
+        return [int(i) for i in self.regions.ids[np.isnan(self.series.data).all(axis=0)]]
 
     @property
     def unit(self) -> str:

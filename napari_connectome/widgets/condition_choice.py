@@ -13,6 +13,8 @@ from napari_connectome.widgets.section import Section
 
 COLUMNS = 2
 """Of tick boxes beside each other; names are long and docks narrow."""
+MOST = 24
+"""Conditions ticked at first: a table with another one in each row would fill every plot."""
 
 
 class ConditionChoice(QWidget):
@@ -31,7 +33,7 @@ class ConditionChoice(QWidget):
     changed : Signal
         The person chose something; not when another design was set.
     pair, ticks : QWidget
-        The choice of A and B, and that of many; either can be hidden.
+        The choice of A and B (see `set_comparing`), and that of many, which can be hidden.
     """
 
     changed = Signal()
@@ -45,6 +47,7 @@ class ConditionChoice(QWidget):
         self.a_box.setToolTip("The condition that makes the difference and t positive.")
         self.b_box.setToolTip("The condition that makes the difference and t negative.")
         self._before, self._wished = ("", ""), (ConditionTest().a, ConditionTest().b)
+        self._comparing = True
         inside = QWidget()
         self._grid = QGridLayout(inside)
         self._grid.setContentsMargins(0, 0, 0, 0)
@@ -88,6 +91,11 @@ class ConditionChoice(QWidget):
                 tick.setChecked(name in names)
         self._on_ticked()
 
+    def set_comparing(self, two: bool) -> None:
+        """Offer a choice of two conditions, as far as there are two, or not."""
+        self._comparing = two
+        self.pair.setVisible(two and self.a_box.count() > 1)
+
     def set_design(self, design: Design | None) -> None:
         """Offer the conditions of a design."""
         counts = {} if design is None else design.counts
@@ -99,6 +107,7 @@ class ConditionChoice(QWidget):
                     box.addItem(f"{condition} ({count})", condition)
                 box.setCurrentIndex(box.findData(name))
         self._before = (a, b)
+        self.set_comparing(self._comparing)
         self._make_ticks(list(counts))
         self.setVisible(bool(counts))
 
@@ -109,7 +118,7 @@ class ConditionChoice(QWidget):
                 tick.deleteLater()
             self._ticks = {name: QCheckBox(name.replace("&", "&&")) for name in names}
             for i, (name, tick) in enumerate(self._ticks.items()):
-                tick.setChecked(name.lower() not in self._unticked or len(names) == 1)
+                tick.setChecked((name.lower() not in self._unticked and i < MOST) or len(names) == 1)
                 tick.toggled.connect(self._on_ticked)
                 self._grid.addWidget(tick, i // COLUMNS, i % COLUMNS)
         self._say()
@@ -133,7 +142,7 @@ class ConditionChoice(QWidget):
     def _say(self) -> None:
         shown = self.shown
         what = ", ".join(shown) if len(shown) <= 2 else f"{len(shown)} of {len(self._ticks)} conditions"
-        self.ticks.setText(f"{self._ticked}: {what or 'none'}")
+        self.ticks.setText(f"{self._ticked}: {what or 'none'}".replace("&", "&&"))  # it is the text of a button
 
 
 def _two(names: list[str], a: str, b: str) -> tuple[str, str]:

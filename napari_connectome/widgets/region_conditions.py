@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
-from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_connectome.analyses.measurement import Measurement
 from napari_connectome.core.design import Design
@@ -18,7 +18,7 @@ from napari_connectome.widgets.box_plot import BoxPlot
 from napari_connectome.widgets.condition_choice import ConditionChoice
 from napari_connectome.widgets.condition_table import ConditionTable
 from napari_connectome.widgets.form import ChoiceBox
-from napari_connectome.widgets.panel import row
+from napari_connectome.widgets.panel import row, words
 from napari_connectome.widgets.seed_table import WARNING
 
 
@@ -46,9 +46,7 @@ class RegionConditions(QWidget):
         self.boxes = BoxPlot()
         self.boxes.setMinimumHeight(250)
         self.choice = ConditionChoice()
-        self.warning = QLabel()
-        self.warning.setWordWrap(True)
-        self.warning.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.warning = words()
         self.warning.setStyleSheet(f"color: {WARNING.name()}")
         self.table = ConditionTable()
         column = QVBoxLayout(self)
@@ -95,7 +93,7 @@ class RegionConditions(QWidget):
         if self.region not in ids:
             with QSignalBlocker(self.region_box):
                 self.region_box.setCurrentIndex(self.region_box.findData(ids[-1]))
-            self._show()
+            self._show_region()
         self.table.chosen = ids
 
     def tested(self) -> pd.DataFrame:
@@ -115,11 +113,22 @@ class RegionConditions(QWidget):
 
     def _show(self) -> None:
         try:
-            found, design = self._shown()
+            found, _ = self._shown()
         except InputError:
             self.hide()
             return
         self.show()
+        self._show_region()
+        self.table.setVisible(bool(self.pair))
+        if self.pair:
+            self.table.show_conditions(self.tested(), found.ids, self.choice.a, self.choice.b, self._colors)
+
+    def _show_region(self) -> None:
+        """Show another region as boxes; the table is that of all."""
+        try:
+            found, design = self._shown()
+        except InputError:
+            return
         volumes = {name: design.volumes(name) for name in self.choice.shown}
         color = self._colors.get(self.region)
         self.boxes.set_values(found.signal(self.region), volumes, found.times, color.name() if color is not None else "")
@@ -127,9 +136,6 @@ class RegionConditions(QWidget):
         self.boxes.file_name = re.sub(r"\W+", "_", found.names[self.region]) + "_conditions.tsv"
         self.boxes.about = self._about(found, design)
         self._warn(found)
-        self.table.setVisible(bool(self.pair))
-        if self.pair:
-            self.table.show_conditions(self.tested(), found.ids, self.choice.a, self.choice.b, self._colors)
 
     def _about(self, found: Measurement, design: Design) -> dict[str, Any]:
         more = {"region": found.names[self.region], "conditions_shown": list(self.choice.shown)}
@@ -151,7 +157,7 @@ class RegionConditions(QWidget):
         self.warning.setVisible(bool(parts))
 
     def _on_region(self, index: int) -> None:
-        self._show()
+        self._show_region()
         if self.region not in self.table.chosen:
             self.regions_chosen.emit([self.region])
 

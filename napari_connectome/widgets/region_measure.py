@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_connectome.analyses.measurement import Measurement
 from napari_connectome.analyses.region_series import RegionSeries, region_series
@@ -23,7 +23,7 @@ from napari_connectome.core.values import Regions, Run
 from napari_connectome.layers.region_layer import RegionLayer
 from napari_connectome.layers.spatial import grid_of
 from napari_connectome.widgets.measure_options import MeasureOptions
-from napari_connectome.widgets.panel import Panel
+from napari_connectome.widgets.panel import Panel, words
 from napari_connectome.widgets.region_results import RegionResults
 from napari_connectome.widgets.seed_table import WARNING
 from napari_connectome.widgets.work import Work, WorkBar
@@ -74,9 +74,10 @@ class RegionMeasure(QWidget):
         self.measure_button = QPushButton("Measure")
         self.measure_button.setToolTip("Take the series of every region from the run.")
         self.work = Work(self)
-        self.message = _words()
-        self.stale = _words()
+        self.message, self.stale = words(), words()
         self.stale.setStyleSheet(f"color: {WARNING.name()}")
+        for part in (self.message, self.stale):
+            part.hide()
         self.results = RegionResults()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 4, 0, 0)
@@ -166,7 +167,7 @@ class RegionMeasure(QWidget):
 
     def _drop(self) -> bool:
         """Stop measuring and take away what is shown, since it is of something else; return whether there was anything."""
-        meant = self.results.measurement is not None or self.work.busy
+        meant = self.results.measurement is not None or self.work.busy or self._again.isActive()
         self._again.stop()
         self._after_stroke.stop()
         self.work.close()
@@ -247,11 +248,3 @@ class RegionMeasure(QWidget):
 def _regions(labels: Array, grid: Grid, names: dict[int, str], origins: Origins) -> Regions:
     table = pd.DataFrame({"name": list(names.values())}, index=pd.Index(list(names), name="index", dtype=np.int64))
     return Regions(labels, grid, table, origins)
-
-
-def _words() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    label.hide()
-    return label

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QFileDialog, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_connectome.analyses.measurement import Measurement
 from napari_connectome.core.design import Design
 from napari_connectome.core.errors import InputError
 from napari_connectome.io.measures import write_measures
+from napari_connectome.widgets.panel import words
 from napari_connectome.widgets.plot import COLORS
 from napari_connectome.widgets.region_conditions import RegionConditions
 from napari_connectome.widgets.series_plot import SeriesPlot
@@ -59,9 +60,7 @@ class RegionResults(QWidget):
         self.hide()
 
     def _build(self) -> None:
-        self.about = QLabel()
-        self.about.setWordWrap(True)
-        self.about.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.about = words()
         self.series = SeriesPlot()
         self.series.file_name = "region_series.tsv"
         self.series.setMinimumHeight(160)
@@ -108,7 +107,7 @@ class RegionResults(QWidget):
         self.by_condition.show_measurement(measurement, self._colors)
         self._allow()
         if measurement is not None:
-            self._chosen = [i for i in self._chosen if i in measurement.ids] or measurement.ids[:1]
+            self._chosen = _among(self._chosen, measurement) or measurement.ids[:1]
             self.by_condition.choose(self._chosen)
             self._show_series(measurement)
 
@@ -123,7 +122,7 @@ class RegionResults(QWidget):
     def choose(self, ids: list[int]) -> None:
         """Show these regions: their series, and the boxes of the last one."""
         found = self.measurement
-        ids = [] if found is None else [i for i in ids if i in found.ids]
+        ids = [] if found is None else _among(ids, found)
         if found is not None and ids and ids != self._chosen:
             self._chosen = ids
             self.by_condition.choose(ids)
@@ -137,7 +136,8 @@ class RegionResults(QWidget):
 
     def _show_series(self, found: Measurement) -> None:
         names = found.names
-        shown = [i for i in self._chosen if i not in found.unusable][:MOST]
+        without = set(found.unusable)
+        shown = [i for i in self._chosen if i not in without][:MOST]
         # Levels of regions differ by far more than their course: side by side each is shown about its own mean.
         centred = len(shown) > 1 and found.params.cleaning.standardize == "none"
         self.series.set_label(f"{found.unit} − mean" if centred else found.unit)
@@ -197,6 +197,12 @@ class RegionResults(QWidget):
                 self.said.emit(str(error))
             else:
                 self.said.emit("")
+
+
+def _among(ids: list[int], found: Measurement) -> list[int]:
+    """Those of the regions that were measured."""
+    known = set(found.ids)
+    return [i for i in ids if i in known]
 
 
 def _account(found: Measurement, chosen: int) -> str:

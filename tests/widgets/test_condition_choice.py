@@ -71,3 +71,26 @@ def test_what_was_chosen_stays_with_another_design(choice):
 def test_ticking_is_told(choice):
     choice._ticks["cat"].click()
     assert choice.told == [("face", "house", ("house", "face"))]
+
+
+def test_one_condition_leaves_nothing_to_compare(choice):
+    choice.set_design(design("go", "go"))
+    assert choice.pair.isHidden()
+    assert choice.shown == ("go",)
+    choice.set_comparing(True)
+    assert choice.pair.isHidden()
+    choice.set_design(design("go", "stop"))
+    assert not choice.pair.isHidden()
+    choice.set_comparing(False)
+    assert choice.pair.isHidden()
+
+
+def test_an_ampersand_is_shown_as_one(choice):
+    choice.set_design(design("a&b", "c"))
+    assert choice.ticks.text() == "Shown: a&&b, c"
+
+
+def test_of_very_many_conditions_some_are_ticked(choice):
+    choice.set_design(design(*(f"volume {i}" for i in range(100))))
+    assert len(choice.shown) == 24
+    assert choice.ticks.text() == "Shown: 24 of 100 conditions"

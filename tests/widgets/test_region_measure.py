@@ -21,6 +21,7 @@ from napari_connectome.layers.region_layer import RegionLayer
 from napari_connectome.layers.samples import regions_layer, run_layer
 from napari_connectome.layers.spatial import info
 from napari_connectome.widgets import region_measure
+from napari_connectome.widgets.condition_table import DIFFERENCE, NAME, SAID, A, T
 from napari_connectome.widgets.panel import Panel
 from napari_connectome.widgets.region_measure import RegionMeasure
 
@@ -104,6 +105,10 @@ def click_in(plot, x, y):
     QTest.mouseClick(plot._plot.viewport(), Qt.MouseButton.LeftButton, pos=pixel)
 
 
+def tip(table, row, column):
+    return table.regions.data(table.regions.index(row, column), Qt.ItemDataRole.ToolTipRole)
+
+
 def set_origin(made, scene, ids=(1,), run=None):
     origin = Origin("bold", run or fingerprint(scene.run), "face > house").to_dict()
     info(made.layer)["origins"] = {i: [origin] for i in ids}
@@ -124,12 +129,12 @@ def test_a_press_measures_and_shows_everything(bench, scene):
     assert results.boxes.boxes["face"].median > results.boxes.boxes["house"].median + 3
     expected = condition_table(region_series(scene.run, scene.regions), scene.design, "face", "house")
     table = results.by_condition.table
-    assert [table.item(row, 0).text() for row in range(3)] == ["face area", "house area", "hole"]
+    assert [table.regions.text(row, NAME) for row in range(3)] == ["face area", "house area", "hole"]
     for row, t in enumerate(expected["t"]):
-        assert table.item(row, 4).text() == ("n/a" if np.isnan(t) else f"{t:.2f}")
-    assert float(table.item(0, 3).text()) > 3 > -3 > float(table.item(1, 3).text())
+        assert table.regions.text(row, T) == ("n/a" if np.isnan(t) else f"{t:.2f}")
+    assert float(table.regions.text(0, DIFFERENCE)) > 3 > -3 > float(table.regions.text(1, DIFFERENCE))
     assert results.by_condition.warning.isHidden()
-    assert table.item(0, 6).text() == ""
+    assert table.regions.text(0, SAID) == ""
 
 
 def test_a_click_on_a_point_goes_to_its_volume(window):
@@ -176,8 +181,8 @@ def test_regions_are_chosen_from_outside_and_here(bench):
     assert results.by_condition.region == 2
     assert results.series._label == "signal"
     assert told == []
-    row = next(row for row in range(3) if results.by_condition.table.item(row, 0).text() == "face area")
-    where = results.by_condition.table.visualItemRect(results.by_condition.table.item(row, 0)).center()
+    row = next(row for row in range(3) if results.by_condition.table.regions.text(row, NAME) == "face area")
+    where = results.by_condition.table.visualRect(results.by_condition.table.regions.index(row, NAME)).center()
     QTest.mouseClick(results.by_condition.table.viewport(), Qt.MouseButton.LeftButton, pos=where)
     assert told == [[1]]
     assert results.series.names == ("face area",)
@@ -195,14 +200,14 @@ def test_circular_regions_are_warned_of_in_plain_sight(bench, scene):
     assert results.by_condition.warning.isVisible()
     assert results.by_condition.warning.text().startswith(f"⚠ {CIRCULAR}")
     assert "#d97b00" in results.by_condition.warning.styleSheet()
-    assert results.by_condition.table.item(0, 0).text() == "⚠ face area"
-    assert results.by_condition.table.item(0, 6).text() == results.by_condition.table.item(0, 3).toolTip()
-    assert results.by_condition.table.item(0, 6).text().startswith(CIRCULAR)
-    assert results.by_condition.table.item(1, 0).text() == "house area"
+    assert results.by_condition.table.regions.text(0, NAME) == "⚠ face area"
+    assert results.by_condition.table.regions.text(0, SAID) == tip(results.by_condition.table, 0, T)
+    assert results.by_condition.table.regions.text(0, SAID).startswith(CIRCULAR)
+    assert results.by_condition.table.regions.text(1, NAME) == "house area"
     measure.choose([2])
     assert results.by_condition.warning.text() == "⚠ 1 of 3 regions is not independent of this run, see the table."
     results.by_condition.choice.choose("cat", "rest")
-    assert results.by_condition.table.item(0, 6).text().startswith("Not independent")
+    assert results.by_condition.table.regions.text(0, SAID).startswith("Not independent")
 
 
 def test_regions_of_another_run_are_not_warned_of(bench, scene):
@@ -229,8 +234,8 @@ def test_conditions_are_compared_and_shown_as_chosen(bench):
     bench.wait()
     results = bench.results
     results.by_condition.choice.choose("house", "face")
-    assert float(results.by_condition.table.item(0, 4).text()) < -3
-    assert results.by_condition.table.horizontalHeaderItem(1).text() == "house"
+    assert float(results.by_condition.table.regions.text(0, T)) < -3
+    assert results.by_condition.table.regions.headerData(A, Qt.Orientation.Horizontal) == "house"
     results.by_condition.choice.show_only(("rest", "cat"))
     assert results.boxes.conditions == ("rest", "cat")
 
@@ -316,10 +321,10 @@ def test_the_table_is_sorted_by_numbers_and_what_is_none_comes_last(bench):
     table = bench.results.by_condition.table
     for clicks, names in ((1, ["house area", "face area", "hole"]), (1, ["face area", "house area", "hole"])):
         header = table.horizontalHeader()
-        where = QPoint(header.sectionViewportPosition(4) + 10, header.height() // 2)
+        where = QPoint(header.sectionViewportPosition(T) + 10, header.height() // 2)
         for _ in range(clicks):
             QTest.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=where)
-        assert [table.item(row, 0).text() for row in range(3)] == names
+        assert [table.regions.text(row, NAME) for row in range(3)] == names
     bench.measure.choose([1])
     assert table.chosen == [1]
 
@@ -361,6 +366,18 @@ def test_another_run_is_measured_again(bench, scene, until):
     bench.measure.options.run_choice.layer = bench.run
     bench.wait()
     until(lambda: bench.results.boxes.isVisible())
+
+
+def test_of_several_runs_chosen_quickly_the_last_is_measured(bench, scene):
+    bench.measure.measure()
+    bench.wait()
+    data, known, _ = run_layer(scene.run, "second")
+    second = bench.viewer.add_image(data * 2, **known)
+    bench.measure.options.run_choice.layer = second
+    bench.viewer.layers.remove(second)
+    assert bench.results.isHidden()
+    bench.wait()
+    assert bench.results.measurement.run == "bold"
 
 
 def test_layers_may_go_at_any_time(bench, until):
