@@ -64,8 +64,9 @@ class Measurement:
     def names(self) -> dict[int, str]:
         """A name for each id, all different: a name that several regions have is followed by the id."""
         names = [str(name) for name in self.series.names]
-        count = Counter(names)
-        return {i: name if count[name] == 1 else f"{name} ({i})" for i, name in zip(self.ids, names, strict=True)}
+        while len(count := Counter(names)) < len(names):  # again where somebody's name is one made so
+            names = [name if count[name] == 1 else f"{name} ({i})" for i, name in zip(self.ids, names, strict=True)]
+        return dict(zip(self.ids, names, strict=True))
 
     @property
     def times(self) -> Array:

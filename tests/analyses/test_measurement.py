@@ -36,6 +36,9 @@ def test_names_are_all_different_and_follow_the_ids():
     _, found = measured()
     assert found.names == {1: "left (1)", 3: "left (3)", 700: "right"}
     assert found.unusable == [3]
+    _, found = measured(names=("a", "a (3)", "a"))
+    assert found.names == {1: "a (1)", 3: "a (3) (3)", 700: "a (3) (700)"}
+    assert found.table().columns.is_unique
 
 
 def test_the_signal_of_a_region_is_nan_where_volumes_do_not_count():
