@@ -52,7 +52,7 @@ class ConditionTest(Params):
 
 
 @dataclass(frozen=True, eq=False)
-class TestResult:
+class ContrastResult:
     """What a test of conditions found.
 
     Parameters
@@ -79,8 +79,6 @@ class TestResult:
     design : Design
     """
 
-    __test__ = False  # no test of pytest's
-
     t: Volume
     p: Volume
     log_p: Volume
@@ -99,7 +97,7 @@ def condition_test(
     params: ConditionTest | None = None,
     *,
     progress: Progress = silent,
-) -> TestResult:
+) -> ContrastResult:
     """Compare conditions in every voxel of a smoothed run.
 
     Parameters
@@ -114,7 +112,7 @@ def condition_test(
 
     Returns
     -------
-    TestResult
+    ContrastResult
 
     Raises
     ------
@@ -151,7 +149,7 @@ def condition_test(
     with np.errstate(divide="ignore"):
         log_p = np.minimum(0.0 - np.log10(p), params.clip)
     kind = float_like(run.data.dtype)
-    return TestResult(
+    return ContrastResult(
         t=Volume(statistic.astype(kind), run.grid, "F" if params.test == "f" else "t", (origin,)),
         p=Volume(p, run.grid, "p", (origin,)),
         log_p=Volume(log_p.astype(kind), run.grid, "-log10 p", (origin,)),

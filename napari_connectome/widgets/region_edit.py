@@ -30,8 +30,6 @@ from napari_connectome.widgets.work import told
 Array = npt.NDArray[Any]
 
 OWNER = "dilation & labeling"
-SOON = 16
-"""Milliseconds between two previews while a number is changed."""
 SETTLED = 150
 """Milliseconds nobody must have painted for before the preview is made anew."""
 
@@ -70,7 +68,7 @@ class RegionEdit(QWidget):
         self._wanted = False  # the step has been touched since it was last applied
         self._closed = False
         self._forms: dict[str, ParamsForm[Any]] = {}
-        self._soon = panel.timer(SOON, self.update_preview)
+        self._soon = panel.timer(0, self.update_preview)  # once for all that changes in one turn of the loop
         self._settled = panel.timer(SETTLED, self.update_preview)
         self._sight = Sight(panel)
         self._build()

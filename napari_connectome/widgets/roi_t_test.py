@@ -7,7 +7,7 @@ from typing import Any
 from napari.layers import Layer
 from qtpy.QtWidgets import QPushButton
 
-from napari_connectome.analyses.condition_test import ConditionTest, TestResult, condition_test
+from napari_connectome.analyses.condition_test import ConditionTest, ContrastResult, condition_test
 from napari_connectome.core.design import Design
 from napari_connectome.core.errors import InputError, Progress
 from napari_connectome.core.values import Run
@@ -116,7 +116,7 @@ class RoiTTest(Panel):
             return
         self.say("")
 
-        def work(progress: Progress) -> TestResult:
+        def work(progress: Progress) -> ContrastResult:
             return condition_test(run, design, params, progress=progress)
 
         self.work.run(work, then=self._on_tested)
@@ -133,7 +133,7 @@ class RoiTTest(Panel):
         run = run_of(layer)
         return run, self.design.chosen(), self.parameters()
 
-    def _on_tested(self, result: TestResult) -> None:
+    def _on_tested(self, result: ContrastResult) -> None:
         self.say("")
         first = self.threshold.shown is None
         self.threshold.show_test(result)
@@ -228,7 +228,7 @@ class RoiTTest(Panel):
             part.setVisible(self.threshold.shown is not None)
 
 
-def _account(result: TestResult) -> str:
+def _account(result: ContrastResult) -> str:
     """What was compared, in a line."""
     between = ", " if isinstance(result.dof, tuple) else " > "
     groups = between.join(f"{condition} ({count})" for condition, count in result.counts.items())

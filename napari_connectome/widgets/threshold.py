@@ -11,11 +11,11 @@ from napari.layers import Layer
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_connectome.analyses.condition_test import ConditionTest, TestResult
+from napari_connectome.analyses.condition_test import ConditionTest, ContrastResult
 from napari_connectome.analyses.threshold import Threshold
 from napari_connectome.core.errors import InputError
+from napari_connectome.layers.contrast_maps import BOTH, ContrastLayers, Cut, of_test
 from napari_connectome.layers.spatial import grid_of, is_volume, volume_of
-from napari_connectome.layers.test_maps import BOTH, Cut, TestLayers, of_test
 from napari_connectome.widgets.form import ChoiceBox, ParamsForm
 from napari_connectome.widgets.layer_choice import LayerChoice
 from napari_connectome.widgets.number_slider import NumberSlider
@@ -69,7 +69,7 @@ class ThresholdPanel(QWidget):
     ----------
     said : Signal(str)
         A sentence for the user.
-    shown : TestLayers or None
+    shown : ContrastLayers or None
         The test in the viewer; None while there is none.
     """
 
@@ -78,7 +78,7 @@ class ThresholdPanel(QWidget):
     def __init__(self, panel: Panel) -> None:
         super().__init__()
         self.viewer = panel.viewer
-        self.shown: TestLayers | None = None
+        self.shown: ContrastLayers | None = None
         self._way = LOG_P
         self._numbers: dict[Way, float] = {}
         self._told = False
@@ -136,11 +136,11 @@ class ThresholdPanel(QWidget):
         threshold = threshold.replace(**{self._way.field: self.number.number})
         return Cut(threshold, self._way.of, str(self.side_choice.currentData() or BOTH))
 
-    def show_test(self, result: TestResult) -> None:
+    def show_test(self, result: ContrastResult) -> None:
         """Show the layers of a test, cut by the threshold there was before."""
         before = self.shown
         self.drop()
-        self.shown = TestLayers(self.viewer, result)
+        self.shown = ContrastLayers(self.viewer, result)
         if before is None or before.statistic != self.shown.statistic:
             self._numbers.pop(STATISTIC, None)  # a t of 5 is not an F of 5
         self._offer_ways(self.shown)
@@ -218,14 +218,14 @@ class ThresholdPanel(QWidget):
 
     # -- what is offered ----------------------------------------------------------------------------------------------
 
-    def _offer_ways(self, shown: TestLayers) -> None:
+    def _offer_ways(self, shown: ContrastLayers) -> None:
         with QSignalBlocker(self.way_choice):
             self.way_choice.clear()
             for way in WAYS:
                 self.way_choice.addItem(way.title if shown.statistic == "t" else way.title.replace("|t|", "F"))
             self.way_choice.setCurrentIndex(WAYS.index(self._way))
 
-    def _offer_sides(self, shown: TestLayers) -> None:
+    def _offer_sides(self, shown: ContrastLayers) -> None:
         before = self.side_choice.currentData()
         with QSignalBlocker(self.side_choice):
             self.side_choice.clear()
@@ -234,7 +234,7 @@ class ThresholdPanel(QWidget):
             self.side_choice.setCurrentIndex(max(0, self.side_choice.findData(before)))
         self.side_choice.setEnabled(len(shown.sides) > 1)
 
-    def _show_number(self, shown: TestLayers) -> None:
+    def _show_number(self, shown: ContrastLayers) -> None:
         """Put slider and box on the number this way had before, or else on its default."""
         way, about = self._way, _DECLARED[self._way.field]
         if way.field == "value":

@@ -8,9 +8,9 @@ from napari.components import ViewerModel
 from napari_connectome import ConditionTest, condition_test
 from napari_connectome.core.design import Timing, design_of_labels
 from napari_connectome.io.design import load_design
+from napari_connectome.layers.contrast_maps import MASK, STATISTIC, of_test
 from napari_connectome.layers.reader import read
 from napari_connectome.layers.spatial import info, layer_kwargs, run_of, to_world
-from napari_connectome.layers.test_maps import MASK, STATISTIC, of_test
 
 LABELS = np.repeat(np.tile(["rest", "face", "house"], 6), 5)
 TABLE = pd.DataFrame({"labels": LABELS, "chunks": np.repeat([0, 1, 2], 30)})

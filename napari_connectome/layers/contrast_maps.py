@@ -10,7 +10,7 @@ import numpy.typing as npt
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 
-from napari_connectome.analyses.condition_test import TestResult
+from napari_connectome.analyses.condition_test import ContrastResult
 from napari_connectome.analyses.threshold import Threshold, Thresholder
 from napari_connectome.core.crop import Crop
 from napari_connectome.core.errors import InputError
@@ -68,7 +68,7 @@ class Account:
         return f"{voxels}, {self.mm3:,.0f} mm³ ({clusters})"
 
 
-class TestLayers:
+class ContrastLayers:
     """Shows a test: mean image, statistic, -log10 p, and the mask of a cut.
 
     The layers of an earlier test of the same run are renewed; those of another run are hidden, until it is tested again. The
@@ -77,7 +77,7 @@ class TestLayers:
     Parameters
     ----------
     viewer : ViewerModel
-    result : TestResult
+    result : ContrastResult
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ class TestLayers:
         Of the cut used last.
     """
 
-    def __init__(self, viewer: ViewerModel, result: TestResult) -> None:
+    def __init__(self, viewer: ViewerModel, result: ContrastResult) -> None:
         self.viewer = viewer
         self.result = result
         self.statistic = result.t.name
