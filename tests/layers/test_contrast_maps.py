@@ -10,7 +10,7 @@ from napari_connectome import Grid, Run, Volume, load_regions
 from napari_connectome.analyses.condition_test import ConditionTest, condition_test
 from napari_connectome.analyses.threshold import Threshold
 from napari_connectome.core.errors import InputError
-from napari_connectome.layers import results, test_maps
+from napari_connectome.layers import contrast_maps, results
 from napari_connectome.layers.contrast_maps import Cut
 from napari_connectome.layers.region_layer import RegionLayer
 from napari_connectome.layers.spatial import KEY, grid_of, info, layer_kwargs
@@ -96,7 +96,7 @@ def test_the_mask_is_what_the_cut_says(viewer, request, kind, masked):
     result = request.getfixturevalue(kind)
     within = np.zeros(GRID.shape, dtype=np.uint8)
     within[1:6, 1:9, 1:8] = 3
-    shown = test_maps.ContrastLayers(viewer, result)
+    shown = contrast_maps.ContrastLayers(viewer, result)
     data = None
     for cut in CUTS:
         if kind == "f" and cut.side != "both":
@@ -114,7 +114,7 @@ def test_the_mask_is_what_the_cut_says(viewer, request, kind, masked):
 
 def test_the_mask_follows_another_mask_that_was_painted_in(viewer, t):
     within = np.ones(GRID.shape, dtype=np.uint8)
-    shown, cut = test_maps.ContrastLayers(viewer, t), Cut(Threshold(method="bonferroni"), of="statistic")
+    shown, cut = contrast_maps.ContrastLayers(viewer, t), Cut(Threshold(method="bonferroni"), of="statistic")
     shown.use(cut, Volume(within, GRID))
     within[:, :6] = 0
     np.testing.assert_array_equal(shown.use(cut, Volume(within, GRID)).data, _expected(t, cut, within))
@@ -133,7 +133,7 @@ def test_the_mask_follows_another_mask_that_was_painted_in(viewer, t):
     ],
 )
 def test_the_mask_remembers_run_contrast_and_threshold(viewer, t, cut, words):
-    layer = test_maps.ContrastLayers(viewer, t).use(cut)
+    layer = contrast_maps.ContrastLayers(viewer, t).use(cut)
     (origin,) = RegionLayer(layer).origins[1]
     assert (origin.run, origin.fingerprint, origin.contrast) == ("a run", t.origin.fingerprint, "face > house")
     assert origin.threshold.startswith(words)
@@ -147,7 +147,7 @@ def test_the_mask_remembers_run_contrast_and_threshold(viewer, t, cut, words):
 
 
 def test_who_follows_the_mask_hears_of_voxels_and_origins_together(viewer, t):
-    shown = test_maps.ContrastLayers(viewer, t)
+    shown = contrast_maps.ContrastLayers(viewer, t)
     regions = RegionLayer(shown.use(Cut(Threshold(value=2.0))))
     heard = []
 
@@ -164,7 +164,7 @@ def test_who_follows_the_mask_hears_of_voxels_and_origins_together(viewer, t):
 
 
 def test_layers_lie_on_the_run_with_units_and_honest_colours(viewer, t):
-    shown = test_maps.ContrastLayers(viewer, t)
+    shown = contrast_maps.ContrastLayers(viewer, t)
     shown.use(Cut())
     mean, log_p, statistic, mask = viewer.layers
     for layer in viewer.layers:
@@ -194,23 +194,23 @@ def _colored(layer):
 
 
 def test_the_maps_are_coloured_wherever_the_mask_is(viewer, t):
-    shown = test_maps.ContrastLayers(viewer, t)
+    shown = contrast_maps.ContrastLayers(viewer, t)
     for value in (5.0, 1.0, 0.2, 4.0):
         mask = shown.use(Cut(Threshold(value=value)))
         for layer in (shown.statistic_layer, shown.log_p_layer):
             seen = _colored(layer)
             assert seen[mask.data > 0].all()
-            assert seen[t.p.data <= test_maps.SHOWN].all()
-            assert not seen[(mask.data == 0) & (t.p.data > max(test_maps.SHOWN, 10.0**-value) + 0.02)].any()
+            assert seen[t.p.data <= contrast_maps.SHOWN].all()
+            assert not seen[(mask.data == 0) & (t.p.data > max(contrast_maps.SHOWN, 10.0**-value) + 0.02)].any()
 
 
 def test_the_mean_is_hidden_where_there_is_an_anatomical_image(viewer, t):
     viewer.add_image(np.ones((20, 20, 20)), name="T1w", **layer_kwargs(Grid((20, 20, 20), np.eye(4))))
-    assert not test_maps.ContrastLayers(viewer, t).mean_layer.visible
+    assert not contrast_maps.ContrastLayers(viewer, t).mean_layer.visible
 
 
 def test_a_mask_somebody_painted_in_is_theirs(viewer, t):
-    shown = test_maps.ContrastLayers(viewer, t)
+    shown = contrast_maps.ContrastLayers(viewer, t)
     mine = shown.use(Cut(Threshold(value=2.0)))
     mine.data_setitem((np.array([0]), np.array([0]), np.array([5])), 7)
     painted, origins = mine.data.copy(), dict(info(mine)["origins"])
@@ -221,13 +221,13 @@ def test_a_mask_somebody_painted_in_is_theirs(viewer, t):
     assert info(mine)["origins"] == origins
     np.testing.assert_array_equal(new.data, _expected(t, Cut(Threshold(value=4.0))))
     assert shown.use(Cut(Threshold(value=3.0))) is new
-    again = test_maps.ContrastLayers(viewer, t)
+    again = contrast_maps.ContrastLayers(viewer, t)
     assert again.use(Cut()) is new
     np.testing.assert_array_equal(mine.data, painted)
 
 
 def test_a_stroke_that_was_undone_leaves_the_mask_to_the_threshold(viewer, t):
-    shown = test_maps.ContrastLayers(viewer, t)
+    shown = contrast_maps.ContrastLayers(viewer, t)
     mask = shown.use(Cut(Threshold(value=2.0)))
     mask.data_setitem((np.array([0]), np.array([0]), np.array([5])), 7)
     mask.undo()
@@ -236,7 +236,7 @@ def test_a_stroke_that_was_undone_leaves_the_mask_to_the_threshold(viewer, t):
 
 @pytest.mark.parametrize("how", ["removed", "other data"])
 def test_a_mask_that_is_gone_is_made_anew(viewer, t, how):
-    shown = test_maps.ContrastLayers(viewer, t)
+    shown = contrast_maps.ContrastLayers(viewer, t)
     mask = shown.use(Cut())
     if how == "removed":
         viewer.layers.remove(mask)
@@ -249,19 +249,19 @@ def test_a_mask_that_is_gone_is_made_anew(viewer, t, how):
 
 
 def test_maps_that_are_removed_break_nothing(viewer, t):
-    shown = test_maps.ContrastLayers(viewer, t)
+    shown = contrast_maps.ContrastLayers(viewer, t)
     shown.use(Cut())
     for layer in (shown.mean_layer, shown.statistic_layer, shown.log_p_layer):
         viewer.layers.remove(layer)
     shown.clip = 20.0
     shown.use(Cut(Threshold(value=1.0)))
     shown.close()
-    again = test_maps.ContrastLayers(viewer, t)
+    again = contrast_maps.ContrastLayers(viewer, t)
     assert {again.mean_layer, again.statistic_layer, again.log_p_layer} <= set(viewer.layers)
 
 
 def test_another_contrast_renews_the_same_layers_and_keeps_the_looks(viewer, run, t):
-    shown = test_maps.ContrastLayers(viewer, t)
+    shown = contrast_maps.ContrastLayers(viewer, t)
     shown.use(Cut(Threshold(value=2.0)))
     before = list(viewer.layers)
     shown.statistic_layer.contrast_limits = (-6, 6)
@@ -269,7 +269,7 @@ def test_another_contrast_renews_the_same_layers_and_keeps_the_looks(viewer, run
     shown.log_p_layer.name = "mine"
     shown.close()
     other = condition_test(run, LABELS, ConditionTest(a="cat", b="rest", fwhm=4.0, clip=20.0))
-    renewed = test_maps.ContrastLayers(viewer, other)
+    renewed = contrast_maps.ContrastLayers(viewer, other)
     mask = renewed.use(Cut(Threshold(value=2.0)))
     assert list(viewer.layers) == before
     assert [layer.name for layer in before] == ["Mean of a run", "mine", "t cat > rest", "Mask cat > rest"]
@@ -283,9 +283,9 @@ def test_another_contrast_renews_the_same_layers_and_keeps_the_looks(viewer, run
 
 
 def test_an_f_takes_the_place_of_a_t_with_colours_of_its_own(viewer, t, f):
-    test_maps.ContrastLayers(viewer, t).use(Cut())
+    contrast_maps.ContrastLayers(viewer, t).use(Cut())
     before = list(viewer.layers)
-    shown = test_maps.ContrastLayers(viewer, f)
+    shown = contrast_maps.ContrastLayers(viewer, f)
     shown.use(Cut())
     assert list(viewer.layers) == before
     assert shown.statistic_layer.contrast_limits[0] == 0
@@ -295,18 +295,18 @@ def test_an_f_takes_the_place_of_a_t_with_colours_of_its_own(viewer, t, f):
 
 
 def test_another_run_has_layers_of_its_own_and_those_of_before_step_aside(viewer, t):
-    first = test_maps.ContrastLayers(viewer, t)
+    first = contrast_maps.ContrastLayers(viewer, t)
     mask = first.use(Cut(Threshold(value=2.0)))
     before = mask.data.copy()
     first.statistic_layer.opacity = 0.3
     result = condition_test(_run(1, "another run"), LABELS, ConditionTest(fwhm=4.0))
-    second = test_maps.ContrastLayers(viewer, result)
+    second = contrast_maps.ContrastLayers(viewer, result)
     second.use(Cut(Threshold(value=2.0)))
     assert len(viewer.layers) == 8
     np.testing.assert_array_equal(mask.data, before)
     assert (mask.visible, first.statistic_layer.visible) == (False, False)
     assert second.statistic_layer.visible
-    back = test_maps.ContrastLayers(viewer, t)
+    back = contrast_maps.ContrastLayers(viewer, t)
     assert back.use(Cut(Threshold(value=2.0))) is mask
     assert (mask.visible, back.statistic_layer.visible, back.log_p_layer.visible) == (True, True, False)
     assert not second.mask_layer.visible
@@ -314,7 +314,7 @@ def test_another_run_has_layers_of_its_own_and_those_of_before_step_aside(viewer
 
 
 def test_the_clip_of_log_p_can_be_changed(viewer, t):
-    shown = test_maps.ContrastLayers(viewer, t)
+    shown = contrast_maps.ContrastLayers(viewer, t)
     shown.use(Cut())
     shown.clip = 4.0
     log_p = -np.log10(t.p.data)
@@ -338,7 +338,7 @@ def test_the_clip_of_log_p_can_be_changed(viewer, t):
     ],
 )
 def test_a_mask_that_does_not_go_is_refused_and_nothing_changes(viewer, t, within, sentence):
-    shown = test_maps.ContrastLayers(viewer, t)
+    shown = contrast_maps.ContrastLayers(viewer, t)
     before = shown.use(Cut(Threshold(value=2.0))).data.copy()
     with pytest.raises(InputError, match=sentence):
         shown.use(Cut(Threshold(value=3.0)), within)
@@ -350,16 +350,16 @@ def test_a_run_without_any_difference_shows_an_empty_mask(viewer):
     noise = Run(rng.standard_normal((40, *GRID.shape)).astype("f4"), GRID, 2.0)
     flat = Run(np.full((40, *GRID.shape), 7.0, dtype="f4"), GRID, 2.0)
     labels = np.repeat(["face", "house"], 20)
-    shown = test_maps.ContrastLayers(viewer, condition_test(noise, labels))
+    shown = contrast_maps.ContrastLayers(viewer, condition_test(noise, labels))
     shown.use(Cut())
     assert str(shown.mask_account) == "0 voxels, 0 mm³ (0 clusters)"
     assert np.isnan(shown.weakest)
     with pytest.raises(InputError, match="the same in every volume"):
-        test_maps.ContrastLayers(viewer, condition_test(flat, labels)).use(Cut())
+        contrast_maps.ContrastLayers(viewer, condition_test(flat, labels)).use(Cut())
 
 
 def test_the_peak_is_the_strongest_voxel(viewer, t):
-    shown = test_maps.ContrastLayers(viewer, t)
+    shown = contrast_maps.ContrastLayers(viewer, t)
     i, j, k = np.rint(GRID.to_voxel(shown.peak_mm)).astype(int)
     assert abs(t.t.data[k, j, i]) == np.abs(t.t.data).max()
     shown.use(Cut(Threshold(value=3.0)))
@@ -367,7 +367,7 @@ def test_the_peak_is_the_strongest_voxel(viewer, t):
 
 
 def test_the_mask_and_where_it_comes_from_survive_saving(viewer, t, tmp_path):
-    mask = test_maps.ContrastLayers(viewer, t).use(Cut(Threshold(value=2.0)))
+    mask = contrast_maps.ContrastLayers(viewer, t).use(Cut(Threshold(value=2.0)))
     from napari_connectome.layers.writer import write_labels
 
     data, meta, _ = mask.as_layer_data_tuple()
@@ -391,7 +391,7 @@ def test_names_given_by_the_user_stay_and_others_follow():
 def test_duplicates_are_the_users_and_go_on_saying_what_they_are(viewer, run, t):
     from napari.layers._layer_actions import _duplicate_layer
 
-    shown = test_maps.ContrastLayers(viewer, t)
+    shown = contrast_maps.ContrastLayers(viewer, t)
     mask = shown.use(Cut(Threshold(value=5.0)))
     ours = list(viewer.layers)
     viewer.layers.selection = {mask, shown.statistic_layer}
@@ -401,12 +401,12 @@ def test_duplicates_are_the_users_and_go_on_saying_what_they_are(viewer, run, t)
     shown.use(Cut(Threshold(value=2.0)))
     shown.clip = 20.0
     other = condition_test(run, LABELS, ConditionTest(a="cat", fwhm=4.0))
-    again = test_maps.ContrastLayers(viewer, other)
+    again = contrast_maps.ContrastLayers(viewer, other)
     again.use(Cut(Threshold(value=3.0)))
     for layer, (data, known) in zip(copies, before, strict=True):
         np.testing.assert_array_equal(layer.data, data)
         assert info(layer) == known
-        assert not test_maps.of_test(layer)
+        assert not contrast_maps.of_test(layer)
     assert {again.mask_layer, again.statistic_layer} == {mask, shown.statistic_layer}
     assert len(viewer.layers) == len(ours) + 2
 
@@ -416,7 +416,7 @@ def test_a_voxel_constant_in_each_condition_is_shown(viewer):
     data[:, 3, 5, 4] += LABELS == "face"
     result = condition_test(Run(data, GRID, 2.0), LABELS, ConditionTest(fwhm=0.0))
     assert np.isinf(result.t.data).sum() == 1
-    shown = test_maps.ContrastLayers(viewer, result)
+    shown = contrast_maps.ContrastLayers(viewer, result)
     for of in ("log_p", "statistic"):
         shown.use(Cut(Threshold(value=1.0), of))
         assert shown.mask_account.voxels == 1
@@ -427,7 +427,7 @@ def test_neighbours_of_both_signs_are_two_clusters(viewer):
     data = np.random.default_rng(1).standard_normal((len(LABELS), *GRID.shape)).astype("f4")
     for condition, x in (("face", 3), ("house", 4)):
         data[:, 3, 4:7, x] += 20 * (condition == LABELS)[:, None]
-    shown = test_maps.ContrastLayers(viewer, condition_test(Run(data, GRID, 2.0), LABELS, ConditionTest(fwhm=0.0)))
+    shown = contrast_maps.ContrastLayers(viewer, condition_test(Run(data, GRID, 2.0), LABELS, ConditionTest(fwhm=0.0)))
     for side, count in (("both", 2), ("a", 1), ("b", 1)):
         shown.use(Cut(Threshold(value=10.0), side=side))
         assert (shown.mask_account.voxels, shown.mask_account.clusters) == (3 * count, count)
