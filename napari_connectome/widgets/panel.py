@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 from qtpy.QtCore import QEvent, Qt, QTimer
@@ -20,6 +19,8 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+
+from napari_connectome.widgets.at_end import AtEnd
 
 
 class Panel(QWidget):
@@ -43,8 +44,8 @@ class Panel(QWidget):
         self.viewer = viewer
         self._docked = False
         self._placed = False
-        self._undo: list[Callable[[], Any]] = []
-        self.destroyed.connect(partial(_run_all, self._undo))
+        self._undo: list[tuple[Any, ...]] = []  # calls and what they are given
+        self.destroyed.connect(AtEnd(_run_all, self._undo))
         inside = QWidget()
         self.column = QVBoxLayout(inside)
         self.column.setContentsMargins(6, 6, 6, 6)
@@ -60,7 +61,7 @@ class Panel(QWidget):
     def follow(self, event: Any, slot: Callable[..., Any]) -> None:
         """Connect to an event of the viewer or a layer until the widget goes."""
         event.connect(slot)
-        self._undo.append(partial(event.disconnect, slot))
+        self._undo.append((event.disconnect, slot))
 
     def timer(self, milliseconds: int, slot: Callable[[], Any]) -> QTimer:
         """A timer that fires once when started, and never after the widget has gone."""
@@ -68,12 +69,12 @@ class Panel(QWidget):
         timer.setSingleShot(True)
         timer.setInterval(milliseconds)
         timer.timeout.connect(slot)
-        self._undo.append(timer.stop)
+        self._undo.append((timer.stop,))
         return timer
 
     def at_end(self, call: Callable[[], Any]) -> None:
         """Have something called when the widget goes."""
-        self._undo.append(call)
+        self._undo.append((call,))
 
     def release(self) -> None:
         """Let go of the viewer; further calls do nothing."""
@@ -160,7 +161,8 @@ def _share_place(panel: Panel) -> None:
         dock.raise_()
 
 
-def _run_all(calls: list[Callable[[], Any]], *_: Any) -> None:
+def _run_all(calls: list[tuple[Any, ...]]) -> None:
     while calls:
+        call, *given = calls.pop()
         with suppress(RuntimeError):  # a Qt object that is deleted already needs no undoing
-            calls.pop()()
+            call(*given)

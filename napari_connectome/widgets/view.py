@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
 from typing import Any
 
 from napari.components import ViewerModel
@@ -23,6 +22,7 @@ from napari_connectome.layers.orientation import (
     show_plane,
     show_volume,
 )
+from napari_connectome.widgets.at_end import AtEnd
 from napari_connectome.widgets.panel import Panel
 
 _MEANINGS = {"neurological": "Left is left", "radiological": "Left is right"}
@@ -44,7 +44,7 @@ class ViewBar(QWidget):
         super().__init__(parent)
         self._viewer = viewer
         self._shown = False
-        self._stop: Callable[..., None] | None = None
+        self._stop: AtEnd | None = None
         self._buttons = QButtonGroup(self)
         self._buttons.buttonClicked.connect(self._choose_view)
         buttons = QHBoxLayout()
@@ -121,14 +121,8 @@ class ViewBar(QWidget):
         for signal in _places(self._viewer):
             signal.connect(moved)
 
-        def stop(*_: Any) -> None:
-            orientation.leave(ticket)
-            viewer = orientation.viewer
-            for signal in () if viewer is None else _places(viewer):
-                signal.disconnect(moved)  # nothing where it was done before
-
-        self._stop = stop
-        self.destroyed.connect(stop)
+        self._stop = AtEnd(_leave, orientation, ticket, moved)
+        self.destroyed.connect(self._stop)
         self._refresh()
 
     def _choose_view(self, button: Any) -> None:
@@ -159,6 +153,13 @@ class ViewBar(QWidget):
             return
         x, y, z = (f"{round(mm, 1) + 0.0:.1f}".replace("-", "−") for mm in place)
         self._place.setText(f"{x} {y} {z} mm")
+
+
+def _leave(orientation: Orientation, ticket: int, moved: Any) -> None:
+    orientation.leave(ticket)
+    viewer = orientation.viewer
+    for signal in () if viewer is None else _places(viewer):
+        signal.disconnect(moved)  # nothing where it was done before
 
 
 def _places(viewer: ViewerModel) -> tuple[Any, Any]:

@@ -14,7 +14,6 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 from napari.utils.notifications import notification_manager
@@ -22,6 +21,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_connectome.core.errors import Cancelled, InputError, Progress
+from napari_connectome.widgets.at_end import AtEnd
 
 LOOK = 20
 """Milliseconds between two looks at the running job."""
@@ -120,7 +120,7 @@ class Work(QObject):
         self._timer.setInterval(LOOK)
         self._timer.timeout.connect(self._look)
         self._last: list[Job] = []  # the newest job until its thread has ended
-        self.destroyed.connect(partial(_cancel_all, self._last))  # no bound method: by then this object is gone
+        self.destroyed.connect(AtEnd(_cancel_all, self._last))  # no bound method: by then this object is gone
 
     @property
     def busy(self) -> bool:
@@ -222,7 +222,8 @@ def told(say: Callable[[str], Any]) -> Iterator[None]:
         sentence = sentence_of(error)
         if sentence is None:
             raise
-        say(f"{sentence[:1].upper()}{sentence[1:]}")
+        begins_with_a_file = "." in sentence.split(" ", 1)[0]  # whose name is written as it is
+        say(sentence if begins_with_a_file else f"{sentence[:1].upper()}{sentence[1:]}")
 
 
 def _cancel_all(jobs: list[Job], *_: Any) -> None:

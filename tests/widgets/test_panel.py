@@ -2,6 +2,7 @@
 
 from qtpy.QtWidgets import QDockWidget, QLabel, QTabBar
 
+from napari_connectome.widgets.at_end import AtEnd
 from napari_connectome.widgets.panel import Panel, words
 
 
@@ -29,3 +30,19 @@ def test_names_in_sentences_are_no_markup(qtbot):
     wide = label.sizeHint().width()
     label.setText("face & house > cat")
     assert wide > label.sizeHint().width()
+
+
+def test_a_last_call_is_made_once_and_not_by_what_is_garbage(qtbot):
+    made = []
+    end = AtEnd(made.append, 1)
+    end()
+    end()
+    assert made == [1]
+    end = AtEnd(made.append, 2)
+    vars(end).clear()  # as Python's garbage collector does before the widget is deleted
+    end()
+    assert made == [1]
+    panel = Panel(None)
+    panel.at_end(lambda: made.append(3))
+    panel.deleteLater()
+    qtbot.waitUntil(lambda: made == [1, 3])
