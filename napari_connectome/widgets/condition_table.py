@@ -106,7 +106,7 @@ class ConditionModel(QAbstractTableModel):
     def _arrange(self) -> None:
         order = np.arange(len(self._all[0]))
         if self._sorted_by >= 0:
-            values = pd.Series(self._all[1 + self._sorted_by])
+            values: Any = pd.Series(self._all[1 + self._sorted_by])
             if self._sorted_by in (NAME, SAID):
                 values = values.astype(str).str.casefold()
             order = values.sort_values(ascending=not self._descending, kind="stable").index.to_numpy()

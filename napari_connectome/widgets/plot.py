@@ -11,17 +11,24 @@ from typing import Any
 import pandas as pd
 import qtpy
 from napari.utils.notifications import show_warning
-from qtpy.QtCore import QEvent, QObject, QPointF, Qt
+from qtpy.QtCore import QBuffer, QEvent, QObject, QPointF, Qt
 from qtpy.QtGui import QColor, QPalette
-from qtpy.QtWidgets import QFileDialog, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from napari_connectome.core.errors import InputError
+from napari_connectome.io.atomic import replacing
 from napari_connectome.io.measures import write_measures
+from napari_connectome.widgets.save_as import PICTURES, TABLES, ask_path
+from napari_connectome.widgets.work import told
 
 COLORS = ("#e69f00", "#56b4e9", "#2fb47c", "#cc79a7", "#e8613c", "#8c7ae6", "#b5b52f")
 """One after the other for new things; each reads on a dark and on a light page."""
 FRAME_COLOR = "#e0405a"
 """Of what marks the volume that is on the screen."""
+KINDS = (".png", ".svg", ".jpg", ".jpeg")
+"""Endings of pictures."""
+FINE = 3
+"""Pixels of a saved picture for each one on the screen, so that it can be printed."""
 
 
 def import_pyqtgraph() -> Any:
@@ -55,7 +62,7 @@ class Plot(QWidget):
     """A page with two axes that looks like the window around it.
 
     The left button is the plot's own: `_choose` is told where it is pressed or dragged to. The wheel zooms, the right
-    button opens the menu (export as picture, SVG or CSV; save as TSV), a double click shows everything again.
+    button opens the menu (save as picture or table), a double click shows everything again.
 
     Parameters
     ----------
@@ -81,7 +88,12 @@ class Plot(QWidget):
         self.about: Mapping[str, Any] = {}
         self.file_name = "plot.tsv"
         self._plot.hideButtons()
-        self._view.menu.addAction("Save as TSV …", self._ask_and_save)
+        # Not pyqtgraph's own: its export fails without a word, or with a traceback, and its transforms (spectrum,
+        # logarithm) would leave the axes saying something else than what is shown.
+        self._plot.getPlotItem().setMenuEnabled(False, True)
+        self._plot.scene().contextMenu = []
+        self._view.menu.addAction("Save picture…", self._on_save_picture)
+        self._view.menu.addAction("Save values…", self._on_save_values)
         self._plot.viewport().installEventFilter(self)
         self._plot.viewport().setCursor(Qt.CursorShape.CrossCursor)
         layout = QVBoxLayout(self)
@@ -103,12 +115,34 @@ class Plot(QWidget):
         """Save what is shown as a table (TSV, or CSV by the file's ending), with a .json beside it if `about` says more."""
         write_measures(self.to_frame(), path, self.about)
 
-    def open_export(self) -> Any:
-        """Open pyqtgraph's dialog for pictures, SVG and CSV, as the right button does."""
-        scene = self._plot.scene()
-        scene.contextMenuItem = self._plot.getPlotItem()
-        scene.showExportDialog()
-        return scene.exportDialog
+    def to_picture(self, path: str | Path) -> None:
+        """Save what is seen as a picture: .png or .jpg, or .svg to be changed in a drawing program."""
+        kind = Path(path).suffix.lower()
+        if kind not in KINDS:
+            raise InputError(f"{Path(path).name} would be no picture: end its name in {', '.join(KINDS[:-1])}.")
+        with replacing(path) as stream:
+            stream.write(self._drawn(kind))
+
+    def ask_and_save_picture(self) -> str:
+        """Ask for the name of a picture and save it; return the name, "" for none."""
+        path = ask_path(self, "Save picture", str(Path(self.file_name).with_suffix(".png")), PICTURES)
+        if path:
+            self.to_picture(path)
+        return path
+
+    def _drawn(self, kind: str) -> bytes:
+        """The picture as the bytes of a file."""
+        from pyqtgraph.exporters import ImageExporter, SVGExporter
+
+        item = self._plot.getPlotItem()
+        if kind == ".svg":
+            return bytes(SVGExporter(item).export(toBytes=True))
+        exporter = ImageExporter(item)
+        exporter.parameters()["width"] = FINE * exporter.parameters()["width"]  # the height goes with it
+        buffer = QBuffer()
+        buffer.open(QBuffer.OpenModeFlag.WriteOnly)
+        exporter.export(toBytes=True).save(buffer, kind[1:])
+        return bytes(buffer.data().data())
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
         """Make the left button choose instead of moving the page."""
@@ -122,20 +156,14 @@ class Plot(QWidget):
         if self._dressed and event is not None and event.type() in (QEvent.Type.StyleChange, QEvent.Type.PaletteChange):
             self._dress()
 
-    def closeEvent(self, event: Any) -> None:  # noqa: N802
-        """Take the export dialog, which is a window of its own, along."""
-        dialog = self._plot.scene().exportDialog
-        if dialog is not None:
-            dialog.close()
-        super().closeEvent(event)
+    def _on_save_picture(self) -> None:
+        with told(show_warning):
+            self.ask_and_save_picture()
 
-    def _ask_and_save(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "Save what is shown", self.file_name, "Table (*.tsv *.csv)")
-        if path:
-            try:
+    def _on_save_values(self) -> None:
+        with told(show_warning):
+            if path := ask_path(self, "Save the values shown", self.file_name, TABLES):
                 self.to_tsv(path)
-            except (InputError, OSError) as error:
-                show_warning(str(error))
 
     def _on_mouse(self, event: Any) -> bool:
         left = Qt.MouseButton.LeftButton

@@ -97,7 +97,6 @@ class RegionMeasure(QWidget):
         self.work.cancelled.connect(self._on_cancelled)
         self.results.volume_chosen.connect(self._on_volume)
         self.results.regions_chosen.connect(self.regions_chosen)
-        self.results.said.connect(self.say)
 
     def set_regions(self, regions: RegionLayer | None) -> None:
         """Measure the regions of another layer, or none; by itself, if regions were measured before and it was quick."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_connectome.analyses.measurement import Measurement
 from napari_connectome.core.design import Design
@@ -16,13 +17,14 @@ from napari_connectome.io.measures import write_measures
 from napari_connectome.widgets.panel import words
 from napari_connectome.widgets.plot import COLORS
 from napari_connectome.widgets.region_conditions import RegionConditions
+from napari_connectome.widgets.save_as import TABLES, ask_path
 from napari_connectome.widgets.series_plot import SeriesPlot
+from napari_connectome.widgets.work import told
 
 MOST = len(COLORS)
 """Series shown at once."""
 LEGIBLE = (0.42, 0.66)
 """Lightness of a region's colour in the plots, so that it reads on a dark and on a light page."""
-TABLES = "Table (*.tsv *.csv)"
 
 
 class RegionResults(QWidget):
@@ -35,13 +37,12 @@ class RegionResults(QWidget):
         A volume was clicked, in the series or in the boxes.
     regions_chosen : Signal(list)
         A person chose regions by their ids, in the table or in the list.
-    said : Signal(str)
-        A sentence for the person; "" takes the last one back.
+    saved : QLabel
+        What became of the last saving, below the buttons, where a person looks then.
     """
 
     volume_chosen = Signal(int)
     regions_chosen = Signal(list)
-    said = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -56,7 +57,7 @@ class RegionResults(QWidget):
         self.save_series.clicked.connect(self._ask_series)
         self.save_conditions.clicked.connect(self._ask_conditions)
         self.save_boxes.clicked.connect(self._ask_boxes)
-        self.picture.clicked.connect(self.boxes.open_export)
+        self.picture.clicked.connect(self._ask_picture)
         self.hide()
 
     def _build(self) -> None:
@@ -72,7 +73,7 @@ class RegionResults(QWidget):
         )
         self.save_conditions = _button("Save conditions…", f"The table of regions by condition, with the warnings. {beside}")
         self.save_boxes = _button("Save box values…", f"The values shown as boxes: condition, volume, time, value. {beside}")
-        self.picture = _button("Export picture…", "The boxes as a picture or SVG; the right button does so for either plot.")
+        self.picture = _button("Save picture…", "The boxes as a picture (PNG, SVG); the right button does so for either plot.")
         buttons = QGridLayout()
         for i, button in enumerate((self.save_series, self.save_conditions, self.save_boxes, self.picture)):
             buttons.addWidget(button, i // 2, i % 2)
@@ -81,6 +82,9 @@ class RegionResults(QWidget):
         for part in (self.about, self.series, self.by_condition):
             column.addWidget(part)
         column.addLayout(buttons)
+        self.saved = words()
+        self.saved.hide()
+        column.addWidget(self.saved)
 
     @property
     def chosen(self) -> list[int]:
@@ -103,6 +107,7 @@ class RegionResults(QWidget):
         """
         self.measurement = measurement
         self._colors = {region: _legible(color) for region, color in colors.items()}
+        self._say("")
         self.setVisible(measurement is not None)
         self.by_condition.show_measurement(measurement, self._colors)
         self._allow()
@@ -189,14 +194,19 @@ class RegionResults(QWidget):
         self._ask("Save the values of the boxes", self.boxes.file_name, self.boxes.to_tsv)
 
     def _ask(self, title: str, name: str, write: Callable[[str], None]) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, title, name, TABLES)
-        if path:
-            try:
+        with told(self._say):
+            if path := ask_path(self, title, name, TABLES):
                 write(path)
-            except (InputError, OSError) as error:
-                self.said.emit(str(error))
-            else:
-                self.said.emit("")
+                self._say(f"{Path(path).name} is saved, and what made it as .json beside it.")
+
+    def _ask_picture(self) -> None:
+        with told(self._say):
+            if path := self.boxes.ask_and_save_picture():
+                self._say(f"{Path(path).name} is saved.")
+
+    def _say(self, sentence: str) -> None:
+        self.saved.setText(sentence)
+        self.saved.setVisible(bool(sentence))
 
 
 def _among(ids: list[int], found: Measurement) -> list[int]:

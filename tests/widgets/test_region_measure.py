@@ -429,7 +429,7 @@ def test_everything_is_saved_with_what_made_it(bench, scene, tmp_path, monkeypat
         assert about["warnings"]["face area"].startswith("Circular")
         assert about["design"] == "the labels that came with the run"
     assert about["region"] == "face area"
-    assert bench.measure.message.text() == ""
+    assert results.saved.text() == "boxes.tsv is saved, and what made it as .json beside it."
 
 
 def test_a_file_that_is_in_the_way_is_told(bench, tmp_path, monkeypatch):
@@ -438,9 +438,32 @@ def test_a_file_that_is_in_the_way_is_told(bench, tmp_path, monkeypatch):
     (tmp_path / "a.json").write_text("{}")
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "a.tsv"), ""))
     press(bench.results.save_series)
-    assert bench.measure.message.text().startswith("A.json is beside the table")
+    assert bench.results.saved.isVisible()
+    assert bench.results.saved.text().startswith("a.json is beside the table")
     assert (tmp_path / "a.json").read_text() == "{}"
     assert not (tmp_path / "a.tsv").exists()
+
+
+@pytest.mark.parametrize("name", ["save_series", "save_conditions", "save_boxes", "picture"])
+def test_what_cannot_be_saved_is_told_below_the_buttons(bench, tmp_path, monkeypatch, name):
+    bench.measure.measure()
+    bench.wait()
+    ending = ".png" if name == "picture" else ".tsv"
+    (tmp_path / f"there{ending}").touch()
+    wrong = {"missing/a": "There is no folder", "a.docx": "a.docx", "there": f"there{ending} is there already"}
+    for path, sentence in wrong.items():
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, path=path: (str(tmp_path / path), ""))
+        press(getattr(bench.results, name))
+        assert bench.results.saved.isVisible()
+        assert bench.results.saved.text().startswith(sentence)
+        assert bench.results.saved.text().endswith(".")
+    assert len(list(tmp_path.iterdir())) == 1
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
+    press(getattr(bench.results, name))
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "typed"), ""))
+    press(getattr(bench.results, name))
+    assert (tmp_path / f"typed{ending}").stat().st_size > 100
+    assert bench.results.saved.text().startswith(f"typed{ending} is saved")
 
 
 def test_the_haxby_slice(make_napari_viewer, real_data, until):

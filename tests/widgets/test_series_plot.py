@@ -156,18 +156,45 @@ def test_a_live_update_costs_next_to_nothing(plot):
     assert (time.perf_counter() - start) / 50 < 0.02
 
 
-def test_export_as_picture_and_svg(plot, tmp_path, qtbot):
-    from pyqtgraph.exporters import CSVExporter, ImageExporter, SVGExporter
+def test_it_is_saved_as_a_picture(plot, tmp_path):
+    from qtpy.QtGui import QImage
 
-    for kind, name in ((ImageExporter, "p.png"), (SVGExporter, "p.svg"), (CSVExporter, "p.csv")):
-        kind(plot._plot.getPlotItem()).export(str(tmp_path / name))
-        assert (tmp_path / name).stat().st_size > 100
-    assert (tmp_path / "p.csv").read_text().count("\n") == 101
+    for name in ("p.png", "p.jpg", "P.PNG"):
+        plot.to_picture(tmp_path / name)
+        picture = QImage(str(tmp_path / name))
+        assert picture.width() >= 3 * plot._plot.width() - 9
+        assert picture.width() / picture.height() == pytest.approx(plot._plot.width() / plot._plot.height(), rel=0.05)
+        colors = {picture.pixel(x, y) for x in range(0, picture.width(), 5) for y in range(0, picture.height(), 5)}
+        assert len(colors) > 2
+    plot.to_picture(tmp_path / "p.svg")
     assert "time (s)" in (tmp_path / "p.svg").read_text()
-    dialog = plot.open_export()
-    assert dialog.isVisible()
-    plot.close()
-    assert not dialog.isVisible()
+
+
+def test_what_cannot_be_saved_is_told(plot, tmp_path, monkeypatch):
+    from napari.utils.notifications import notification_manager
+    from qtpy.QtWidgets import QFileDialog
+
+    from napari_connectome.core.errors import InputError
+
+    with pytest.raises(InputError, match=r"would be no picture: end its name in \.png, \.svg, \.jpg\."):
+        plot.to_picture(tmp_path / "p.docx")
+    with pytest.raises(InputError, match="there is no folder"):
+        plot.to_picture(tmp_path / "missing" / "p.png")
+    told = []
+    monkeypatch.setattr(notification_manager, "dispatch", lambda notification: told.append(notification.message))
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "missing" / "p"), ""))
+    actions = {action.text(): action for action in plot._view.menu.actions()}
+    for text in ("Save picture…", "Save values…"):
+        actions[text].trigger()
+        assert "here is no folder" in told[-1]
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_menu_offers_what_works(plot):
+    plot_item = plot._plot.getPlotItem()
+    assert plot_item.getContextMenus(None) is None
+    assert plot._plot.scene().contextMenu == []
+    assert [action.text() for action in plot._view.menu.actions()][-2:] == ["Save picture…", "Save values…"]
 
 
 def test_the_theme_is_followed_while_open(make_napari_viewer, qtbot):
