@@ -24,8 +24,6 @@ from napari_connectome.widgets.section import Section
 from napari_connectome.widgets.sight import Sight
 
 OWNER = "grow by correlation"
-SOON = 16
-"""Milliseconds between two previews while a number is changed."""
 
 
 class Grow(Section):
@@ -56,7 +54,7 @@ class Grow(Section):
         self.preview = Preview(self.viewer, OWNER)
         self._growth: RegionGrowth | None = None
         self._build(inside)
-        self._soon = panel.timer(SOON, self._show)
+        self._soon = panel.timer(0, self._show)  # once for all that changes in one turn of the loop
         self._sight = Sight(panel)
         panel.at_end(self.into_choice.close_choice)
         panel.at_end(self.preview.clear)
