@@ -18,6 +18,7 @@ from napari.utils.notifications import show_error, show_warning
 
 from napari_connectome.core.errors import Cancelled, InputError
 from napari_connectome.core.origins import origins_to_dict
+from napari_connectome.core.region_table import default_name
 from napari_connectome.core.values import as_label_type
 from napari_connectome.layers.looks import diverging, limits, looks_like_labels
 from napari_connectome.layers.spatial import STRAIGHT, layer_kwargs
@@ -121,7 +122,7 @@ def _labels(opened: Opened) -> LayerData | None:
     names = read_names(opened.path, None, ids)
     if names:
         index = [int(i) for i in ids]
-        about["features"] = pd.DataFrame({"index": index, "name": [names.get(i, f"region {i}") for i in index]})
+        about["features"] = pd.DataFrame({"index": index, "name": [names.get(i, default_name(i)) for i in index]})
     return data, about, "labels"
 
 
