@@ -168,7 +168,12 @@ STEPS = (
         ("connectivity", "min_size"),
         single=False,
     ),
-    Step("Split hemispheres at x = 0", "Cut regions into left (x < 0 mm) and right; what lies on x = 0 goes with the larger side.", "Split", single=False),
+    Step(
+        "Split hemispheres at x = 0",
+        "Cut regions into left (x < 0 mm) and right; what lies on x = 0 goes with the larger side.",
+        "Split",
+        single=False,
+    ),
     Step("Renumber by size", "Labels 1, 2, …, the largest first.", "Renumbered", single=False, order="size"),
     Step("Renumber without gaps", "Labels 1, 2, … in the order they have.", "Renumbered", single=False, order="id"),
 )
