@@ -231,7 +231,7 @@ class ContrastLayers:
                 f"there is nothing to threshold in {self.result.origin.run}, which is the same in every volume: "
                 "choose another run."
                 if within is None
-                else f"{within.name} holds no voxel that was tested: choose another mask, or none."
+                else f"no voxel that was tested lies in {within.name}: choose another mask, or none."
             )
         self._within = within
         if not np.array_equal(tested, self._tested):

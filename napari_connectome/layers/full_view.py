@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from napari.components import ViewerModel
 
-MARGIN = 0.95
-"""Of the canvas, which napari fills at first."""
+FULL = (0.85, 1.02)
+"""Share of the canvas that a picture in full view takes: napari fills 0.95, but of a canvas that changes a little later."""
 
 
 class FullView:
@@ -19,12 +19,12 @@ class FullView:
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._was: float | None = None
-        if abs(_share(viewer) - MARGIN) < 0.03:
+        if FULL[0] < _share(viewer) < FULL[1]:
             self._was = viewer.scene.camera.zoom
 
     def restore(self, viewer: ViewerModel) -> None:
         """Fit the picture into the canvas again, unless somebody zoomed since."""
-        if self._was is not None and np.isclose(viewer.scene.camera.zoom, self._was) and _share(viewer) > 1:
+        if self._was is not None and np.isclose(viewer.scene.camera.zoom, self._was) and _share(viewer) > FULL[1]:
             viewer.fit_to_view()
         self._was = None
 

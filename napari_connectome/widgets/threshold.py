@@ -203,8 +203,9 @@ class ThresholdPanel(QWidget):
         if self.shown is None or self.shown.mask_layer not in self.viewer.layers:
             return  # layers are being removed, perhaps all of them: none is to be added
         self._follow()
-        if layer is None and before is not None and before not in self.viewer.layers:
-            self._say(f"{before.name} was removed from the viewer: the mask is no longer limited to it.")
+        if layer is None and before is not None and not (before in self.viewer.layers and self._fits_within(before)):
+            why = "is on another grid now" if before in self.viewer.layers else "was removed from the viewer"
+            self._say(f"{before.name} {why}: the mask is no longer limited to it.")
 
     def _on_clip(self) -> None:
         if self.shown is not None:

@@ -334,7 +334,7 @@ def test_the_clip_of_log_p_can_be_changed(viewer, t):
     ("within", "sentence"),
     [
         (Volume(np.ones((3, 3, 3)), Grid((3, 3, 3), np.eye(4)), name="small"), "small is on a 3×3×3 grid"),
-        (Volume(np.zeros(GRID.shape), GRID, name="empty"), "empty holds no voxel that was tested"),
+        (Volume(np.zeros(GRID.shape), GRID, name="empty"), "no voxel that was tested lies in empty"),
     ],
 )
 def test_a_mask_that_does_not_go_is_refused_and_nothing_changes(viewer, t, within, sentence):

@@ -20,6 +20,7 @@ def _fits(viewer):
 
 
 def test_what_was_in_view_is_in_view_again(viewer):
+    viewer.canvas.size = (800, 580)  # the layer controls, which come with the first layer, take some room
     view = FullView(viewer)
     viewer.canvas.size = (800, 400)
     assert not _fits(viewer)

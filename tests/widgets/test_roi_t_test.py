@@ -183,6 +183,14 @@ def test_sides_cluster_size_and_within(opened, task, until):
     panel.within_choice.layer = front
     np.testing.assert_array_equal(shown.mask_layer.data, high & (inside > 0))
     assert info(shown.mask_layer)["origins"][1][0]["threshold"].endswith("within front half")
+    front.scale = front.scale * 2
+    until(widget.message.text)
+    assert widget.message.text() == "front half is on another grid now: the mask is no longer limited to it."
+    np.testing.assert_array_equal(shown.mask_layer.data, high)
+    front.scale = front.scale / 2
+    panel.within_choice.reset()
+    panel.within_choice.layer = front
+    assert not widget.message.text()
     viewer.layers.remove(front)
     assert widget.message.text() == "front half was removed from the viewer: the mask is no longer limited to it."
     np.testing.assert_array_equal(shown.mask_layer.data, high)
