@@ -101,7 +101,8 @@ class Work(QObject):
     -----
     `started()`, any number of `progressed(fraction, doing)`, then `ended()` and right after it one of `done(value)`,
     `failed(sentence)` (what was given cannot be used, memory is short, a file cannot be read), `cancelled()`, or, for
-    a bug, napari's error notification with its traceback. Of a job replaced by a newer one no more is heard.
+    a bug, napari's error notification with its traceback. Of a job replaced by a newer one no more is heard, and of one that
+    `close` stopped only `dropped()`.
     """
 
     started = Signal()
@@ -110,6 +111,7 @@ class Work(QObject):
     done = Signal(object)
     failed = Signal(str)
     cancelled = Signal()
+    dropped = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -152,9 +154,12 @@ class Work(QObject):
             self._job.cancel()
 
     def close(self, seconds: float = 2.0) -> bool:
-        """Cancel, tell nobody, and wait for the thread to end; return whether it did in that time."""
+        """Cancel, tell nobody but `dropped`, and wait for the thread to end; return whether it did in that time."""
         self._timer.stop()
+        dropped = self._job is not None
         self._job = self._then = None
+        if dropped:
+            self.dropped.emit()
         _cancel_all(self._last)
         over = all(job.wait(seconds) for job in self._last)
         if over:
@@ -258,6 +263,7 @@ class WorkBar(QWidget):
         work.started.connect(self._start)
         work.progressed.connect(self._show)
         work.ended.connect(self._end)
+        work.dropped.connect(self._end)
         self.hide()
 
     def _start(self) -> None:

@@ -187,6 +187,19 @@ def test_close_waits_and_tells_nobody(qtbot, work, heard):
     assert heard.events == ["started"]
 
 
+@pytest.mark.parametrize("patience", [0, 200])
+def test_nothing_is_shown_of_a_job_that_was_dropped(qtbot, work, monkeypatch, patience):
+    monkeypatch.setattr(WorkBar, "PATIENCE", patience)
+    bar = WorkBar(work)
+    qtbot.addWidget(bar)
+    work.run(forever)
+    if not patience:
+        qtbot.waitUntil(bar.isVisible)
+    work.close()
+    qtbot.wait(300)
+    assert not bar.isVisible()
+
+
 def test_close_does_not_wait_for_the_stubborn(qtbot, work):
     release = threading.Event()
     work.run(lambda progress: release.wait())
