@@ -170,7 +170,7 @@ class BoxPlot(Plot):
         return self._shown.loc[away[self._shown["condition"] == under[0]].idxmin()]
 
     def _show_all(self) -> None:
-        self._plot.setXRange(-0.5, max(len(self._names.names), 1) - 0.5, padding=0)
+        self._show_between(-0.5, max(len(self._names.names), 1) - 0.5)
 
     def _dress(self) -> QColor:
         self._ink = super()._dress()

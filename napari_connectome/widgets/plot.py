@@ -193,6 +193,11 @@ class Plot(QWidget):
     def _show_all(self) -> None:
         """Show the whole of the horizontal axis."""
 
+    def _show_between(self, low: float, high: float) -> None:
+        """Show this much of the horizontal axis; nobody can zoom out farther."""
+        self._view.setLimits(xMin=low, xMax=high)
+        self._plot.setXRange(low, high, padding=0)
+
     def _dress(self) -> QColor:
         """Take the colours of the window around; return that of its text."""
         self._dressed = True

@@ -135,7 +135,7 @@ class SeriesPlot(Plot):
     def _show_all(self) -> None:
         if self._times.size:
             half = _spacing(self._times) / 2
-            self._plot.setXRange(self._times[0] - half, self._times[-1] + half, padding=0)
+            self._show_between(self._times[0] - half, self._times[-1] + half)
 
     def _dress(self) -> QColor:
         ink = super()._dress()

@@ -156,6 +156,18 @@ def test_names_stand_upright_where_there_is_little_room(plot, qtbot):
     assert not plot._names._upright
 
 
+def test_zooming_out_ends_where_everything_is_seen(plot):
+    everything = plot._view.viewRange()[0]
+    plot._view.scaleBy((100, 1))
+    assert plot._view.viewRange()[0] == everything
+    plot._view.scaleBy((0.1, 1))
+    assert np.ptp(plot._view.viewRange()[0]) < np.ptp(everything)
+    plot.set_values(VALUES, {"face": VOLUMES["face"]}, TIMES)
+    assert plot._view.viewRange()[0] == [-0.5, 0.5]
+    plot.set_values(VALUES, VOLUMES, TIMES)
+    assert plot._view.viewRange()[0] == everything
+
+
 def test_it_is_saved_as_a_table_and_exported_as_pictures(plot, tmp_path):
     tables = pytest.importorskip("napari_connectome.io.tables")
     plot.to_tsv(tmp_path / "boxes.tsv")
