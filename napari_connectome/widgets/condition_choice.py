@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QVBoxLayout, QWidget
 
 from napari_connectome.analyses.condition_test import REST, ConditionTest
@@ -12,7 +12,9 @@ from napari_connectome.widgets.panel import form
 from napari_connectome.widgets.section import Section
 
 COLUMNS = 2
-"""Of tick boxes beside each other; names are long and docks narrow."""
+"""Of tick boxes beside each other, where all names are short."""
+SHORT = 104
+"""Pixels of such a name."""
 MOST = 24
 """Conditions ticked at first: a table with another one in each row would fill every plot."""
 
@@ -116,11 +118,16 @@ class ConditionChoice(QWidget):
             for tick in self._ticks.values():
                 self._grid.removeWidget(tick)
                 tick.deleteLater()
-            self._ticks = {name: QCheckBox(name.replace("&", "&&")) for name in names}
+            self._ticks = {name: QCheckBox() for name in names}
+            metrics = self.fontMetrics()
+            beside = COLUMNS if all(metrics.horizontalAdvance(name) <= SHORT for name in names) else 1
             for i, (name, tick) in enumerate(self._ticks.items()):
+                text = metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, SHORT * COLUMNS // beside)
+                tick.setText(text.replace("&", "&&"))
+                tick.setToolTip(name)
                 tick.setChecked((name.lower() not in self._unticked and i < MOST) or len(names) == 1)
                 tick.toggled.connect(self._on_ticked)
-                self._grid.addWidget(tick, i // COLUMNS, i % COLUMNS)
+                self._grid.addWidget(tick, i // beside, i % beside)
         self._say()
 
     def _on_compared(self, *_: int) -> None:
@@ -142,7 +149,7 @@ class ConditionChoice(QWidget):
     def _say(self) -> None:
         shown = self.shown
         what = ", ".join(shown) if len(shown) <= 2 else f"{len(shown)} of {len(self._ticks)} conditions"
-        self.ticks.setText(f"{self._ticked}: {what or 'none'}".replace("&", "&&"))  # it is the text of a button
+        self.ticks.setText(f"{self._ticked}: {what or 'none'}")
 
 
 def _two(names: list[str], a: str, b: str) -> tuple[str, str]:

@@ -61,7 +61,7 @@ class RoiTTest(Panel):
         self.conditions = ConditionChoice("Compared")
         self.form = ParamsForm(ConditionTest(), fields=("test", "fwhm"))
         kind = self.form.widget("test")
-        kind.setItemText(kind.findData("f"), "F, several conditions")
+        kind.setItemText(kind.findData("f"), "F, several")
         self.test_button = QPushButton("Test")
         self.test_button.setToolTip("Compare the conditions in every voxel; the layers of the last test are renewed.")
         self.work = Work(self)

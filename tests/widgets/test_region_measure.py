@@ -368,6 +368,22 @@ def test_another_run_is_measured_again(bench, scene, until):
     until(lambda: bench.results.boxes.isVisible())
 
 
+def test_long_names_fit_a_narrow_dock(window):
+    window.run.name = "sub-01_ses-02_task-objectviewing_run-01_space-MNI152NLin2009cAsym_desc-preproc"
+    window.measure._regions.rename(1, "a_region_of_the_ventral_temporal_cortex_with_a_name_that_has_no_space")
+    names = {"face": "a_face_of_a_famous_person_that_the_participant_knows", "house": "a_house_of_people_nobody_knows"}
+    info(window.run)["labels_table"].replace(names, inplace=True)
+    window.measure.options.design_panel.set_run(None)
+    window.measure.options.design_panel.set_run(window.run)
+    window.measure.options._on_design()
+    window.measure.measure()
+    window.wait()
+    window.results.by_condition.choice.show_only(tuple(names.values()))
+    window.results.by_condition.choice.ticks.expand()
+    assert "a_face" in window.results.by_condition.choice.ticks.text()
+    assert window.host.column.parentWidget().minimumSizeHint().width() <= 300
+
+
 def test_of_several_runs_chosen_quickly_the_last_is_measured(bench, scene):
     bench.measure.measure()
     bench.wait()

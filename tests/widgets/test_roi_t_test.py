@@ -236,7 +236,7 @@ def test_options_test_again_by_themselves_and_renew_the_layers(opened, task, unt
 def test_an_f_test_of_ticked_conditions(opened, task, until):
     _, _, widget = opened()
     _test(widget, until)
-    _choose(widget.form.widget("test"), "F, several conditions")
+    _choose(widget.form.widget("test"), "F, several")
     assert widget.conditions.pair.isHidden()
     shown = _settled(widget, until)
     expected = _expected(task, test="f")
@@ -433,6 +433,22 @@ def test_the_picture_is_in_view_beside_the_dock(make_napari_viewer, task, add_ru
     assert width > viewer.canvas.size[1], "the dock has made the canvas too narrow for the picture"
     _test(widget, until)
     assert 72 * viewer.scene.camera.zoom <= viewer.canvas.size[1]
+
+
+def test_long_names_fit_a_narrow_dock(opened, task, tmp_path, until):
+    long = {"face": "a_face_of_a_famous_person_that_the_participant_knows", "house": "a_house_of_people_nobody_knows"}
+    name = "sub-01_ses-02_task-objectviewing_run-01_space-MNI152NLin2009cAsym_desc-preproc"
+    _, layer, widget = opened(table=TABLE.replace(long), window=True)
+    layer.name = name
+    widget.design_section.expand()
+    for kind in ("equal variance", "F, several"):
+        _choose(widget.form.widget("test"), kind)
+        widget.conditions.ticks.expand()
+        _test(widget, until)
+        (tmp_path / f"{name}_events.tsv").touch()
+        widget.design.open_file(tmp_path / f"{name}_events.tsv")
+        assert name in widget.design.trouble.text()
+        assert widget.column.parentWidget().minimumSizeHint().width() <= 300
 
 
 def test_haxby_s_slice_from_the_files_to_the_mask(make_napari_viewer, until, real_data):
