@@ -118,17 +118,7 @@ class BoxPlot(Plot):
         faint.setAlpha(110)
         self._items = []
         for name, box in self._boxes.items():
-            item = self._pg.BoxplotItem(
-                loc=[self._places[name]],
-                data=[_five(box)],
-                width=WIDTH,
-                outlier=False,
-                pen=ink,
-                brush=fill,
-                medianPen=self._pg.mkPen(ink, width=2),
-            )
-            item.setWhiskerFunc(_ends)
-            self._items.append(item)
+            self._items += [self._whiskers(box, name, fill), self._median(box, name)]
         for name, box in self._boxes.items():
             points = self._shown[self._shown["condition"] == name]
             outside = box.outside(points["value"].to_numpy())
@@ -138,6 +128,22 @@ class BoxPlot(Plot):
             self._items.append(self._pg.PlotDataItem(points["x"].to_numpy(), points["value"].to_numpy(), name=name, **about))
         for item in self._items:
             self._plot.addItem(item)
+
+    def _whiskers(self, box: Box, name: str, fill: QColor) -> Any:
+        """The box and its whiskers; only these where it has no height, which Qt would draw as one that fills the page."""
+        if box.lower == box.upper:
+            x = np.full(4, self._places[name], dtype=np.float64)
+            return self._pg.PlotCurveItem(x, [box.low, box.lower, box.upper, box.high], connect="pairs", pen=self._ink)
+        item = self._pg.BoxplotItem(
+            loc=[self._places[name]], data=[_five(box)], width=WIDTH, outlier=False, pen=self._ink, brush=fill, medianPen=None
+        )
+        item.setWhiskerFunc(_ends)
+        return item
+
+    def _median(self, box: Box, name: str) -> Any:
+        """The line across the box."""
+        ends = self._places[name] + WIDTH / 2 * np.array([-1, 1])
+        return self._pg.PlotCurveItem(ends, [box.median] * 2, pen=self._pg.mkPen(self._ink, width=2))
 
     def _choose(self, position: QPointF) -> None:
         row = self._at(position)

@@ -6,6 +6,7 @@ import weakref
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtGui import QColor
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QToolTip
 
@@ -154,6 +155,21 @@ def test_names_stand_upright_where_there_is_little_room(plot, qtbot):
     plot.resize(1400, 220)
     qtbot.wait(20)
     assert not plot._names._upright
+
+
+@pytest.mark.parametrize("which", [[3], [3, 4], [3, 4, 5, 6, 7]])
+def test_a_box_without_height_is_a_line(plot, which):
+    values = VALUES.copy()
+    values[which] = 2.0
+    if len(which) > 4:
+        values[which[-1]] = 3.0  # beyond the quartiles, which are equal
+    other = np.flatnonzero(LABELS == "house")
+    plot.set_values(values, {"few": np.array(which), "many": other}, TIMES, "#00ff00")
+    picture = plot.grab().toImage()
+    x, page = plot._plot.mapFromScene(plot._view.mapViewToScene(QPointF(0.2, 0))).x(), plot._plot.backgroundBrush().color()
+    height = range(plot._plot.height())
+    drawn = sum(QColor(picture.pixel(x, y)).name() != page.name() for y in height)
+    assert 0 < drawn < 30, "one line for the median, and the axis"
 
 
 def test_zooming_out_ends_where_everything_is_seen(plot):
