@@ -19,10 +19,12 @@ Array = npt.NDArray[Any]
 
 NAME, A, B, T, P, DIFFERENCE, SAID = range(7)
 """Columns. What a person looks for first is to be seen in a narrow dock, too; a warning is marked beside the name."""
-WIDTHS = (72, 44, 44, 42, 56, 50, 240)
+WIDTHS = (62, 46, 46, 48, 56, 50, 240)
 WIDEST = 180
 """Pixels the names take where there is room."""
 FORMS = {A: ".4g", B: ".4g", T: ".2f", P: ".2g", DIFFERENCE: ".4g"}
+LARGE = 1e4, 1e6
+"""Between these a mean is a whole number, which is shorter than its power of ten."""
 TESTED = "Two-sided, equal variances; volumes are taken as independent and p is not corrected for the number of regions."
 ROWS = 24
 """Pixels a row is high."""
@@ -63,7 +65,10 @@ class ConditionModel(QAbstractTableModel):
         value = self._columns[column][row]
         if column == NAME:
             return f"⚠ {value}" if self._columns[SAID][row] else str(value)
-        return str(value) if column == SAID else "n/a" if np.isnan(value) else f"{value:{FORMS[column]}}"
+        if column == SAID or np.isnan(value):
+            return str(value) if column == SAID else "n/a"
+        form = ".0f" if column in (A, B, DIFFERENCE) and LARGE[0] <= abs(value) < LARGE[1] else FORMS[column]
+        return f"{value:{form}}"
 
     def rowCount(self, parent: QModelIndex | None = None) -> int:  # noqa: N802
         """One row a region."""

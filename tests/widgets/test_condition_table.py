@@ -54,6 +54,21 @@ def test_numbers_are_those_of_the_table(table):
     assert [table.regions.text(row, SAID) for row in range(4)] == ["", "", "Circular.", ""]
 
 
+def test_numbers_are_seen_whole_in_a_narrow_dock(table):
+    of = _table(3)
+    of["face"], of["house"], of["t"], of["p"] = (
+        [849.44, 12345.6, -1.5],
+        [-23.456, 99999.4, 0.01],
+        [-17.73, 40.1, -8.87],
+        6.2e-15,
+    )
+    table.show_conditions(of, [1, 2, 3], "face", "house", {})
+    assert [table.regions.text(row, A) for row in range(3)] == ["849.4", "12346", "-1.5"]
+    for column in (A, B, T, P):
+        for row in range(3):
+            assert table.fontMetrics().horizontalAdvance(table.regions.text(row, column)) + 6 <= table.columnWidth(column)
+
+
 @pytest.mark.parametrize("order", [Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder])
 def test_sorted_rows_keep_their_regions_and_their_selection(table, order):
     of, ids = _table(50), list(range(100, 150))
