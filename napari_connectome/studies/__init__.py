@@ -1,0 +1,1 @@
+"""What is done over many runs: files, executors, and who failed."""
