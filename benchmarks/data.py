@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,12 @@ def make(shape: Shape, folder: Path) -> Path:
     rng = np.random.default_rng(0)
     table = _confounds(rng, shape.volumes)
     table.to_csv(confounds_path(path), sep="\t", index=False)
+    write(path, shape, _volumes(rng, shape, table.to_numpy()))
+    return path
+
+
+def write(path: Path, shape: Shape, volumes: Iterable[Array]) -> None:
+    """Write a run from its volumes (z, y, x) of int16; the file has its name once it is whole."""
     header = nib.Nifti1Header()
     header.set_data_shape((*shape.size, shape.volumes))
     header.set_data_dtype(np.int16)
@@ -84,10 +90,9 @@ def make(shape: Shape, folder: Path) -> Path:
     unfinished = path.with_name("unfinished-" + path.name)
     with gzip.open(unfinished, "wb", 1) if shape.suffix.endswith("gz") else unfinished.open("wb") as file:
         file.write(header.binaryblock + bytes(4))
-        for volume in _volumes(rng, shape, table.to_numpy()):
+        for volume in volumes:
             file.write(volume.tobytes())
     unfinished.rename(path)
-    return path
 
 
 def _affine(shape: Shape) -> Array:
@@ -116,7 +121,7 @@ def _volumes(rng: np.random.Generator, shape: Shape, confounds: Array) -> Iterat
     inside = brain(shape)
     voxels = int(inside.sum())
     baseline = (700 + 200 * rng.random(voxels)).astype(np.float32)
-    parts = np.column_stack([_slow(rng, shape, 20), confounds, np.linspace(-1, 1, shape.volumes)]).astype(np.float32)
+    parts = np.column_stack([slow(rng, shape, 20), confounds, np.linspace(-1, 1, shape.volumes)]).astype(np.float32)
     where = rng.integers(0, 20, size=voxels)
     weights = rng.standard_normal((parts.shape[1], voxels), dtype=np.float32) * 2
     weights[where, np.arange(voxels)] += 12
@@ -126,7 +131,7 @@ def _volumes(rng: np.random.Generator, shape: Shape, confounds: Array) -> Iterat
         yield out
 
 
-def _slow(rng: np.random.Generator, shape: Shape, n: int) -> Array:
+def slow(rng: np.random.Generator, shape: Shape, n: int) -> Array:
     """Series (t × n) of unit variance with power between 0.01 and 0.1 Hz."""
     frequency = np.fft.rfftfreq(shape.volumes, shape.tr)
     band = (frequency >= 0.01) & (frequency <= 0.1)
