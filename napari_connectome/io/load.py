@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,10 +28,11 @@ from napari_connectome.io.header import (
 )
 from napari_connectome.io.names import Names, names_table, read_names
 from napari_connectome.io.origins import read_origins
-from napari_connectome.io.pixels import read_pixels
+from napari_connectome.io.pixels import check_type, read_pixels
 
 Array = npt.NDArray[Any]
 PathLike = str | os.PathLike[str]
+COMPLEX = "{name} holds complex numbers: save their magnitude first and use that."
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,11 +83,26 @@ def open_image(path: PathLike, progress: Progress = silent) -> Opened:
     progress : callable
         Called while the data are read; may raise `Cancelled`.
     """
-    name = Path(path).name
     image = open_header(path)
+    _check_shape(image.shape, Path(path).name)
+    return _opened(path, image, lambda: read_pixels(image, Path(path).name, progress))
+
+
+def open_header_only(path: PathLike) -> Opened:
+    """What the header of an image of real numbers says, as `open_image` gives it; its data are zeros that take no memory."""
+    image = open_header(path)
+    name, dtype = Path(path).name, np.dtype(image.get_data_dtype())
     _check_shape(image.shape, name)
+    check_type(dtype, name)
+    if dtype.kind == "c":
+        raise InputError(COMPLEX.format(name=name))
+    return _opened(path, image, lambda: np.broadcast_to(np.zeros((), dtype), image.shape))
+
+
+def _opened(path: PathLike, image: Any, read: Callable[[], Array]) -> Opened:
+    name = Path(path).name
     affine = affine_of(image, name)
-    data, timed = _axes(read_pixels(image, name, progress), minc_axes(image), name)
+    data, timed = _axes(read(), minc_axes(image), name)
     frame = FileFrame.of(
         os.fspath(path), type(image).__name__, data.shape[:3], affine, image.header.copy() if is_nifti(image) else None
     )
@@ -146,7 +162,7 @@ def _real(opened: Opened) -> Opened:
     if opened.rgb:
         raise InputError(f"{name} is a colour image: an image of one number a voxel is needed.")
     if opened.phase is not None:
-        raise InputError(f"{name} holds complex numbers: save their magnitude first and use that.")
+        raise InputError(COMPLEX.format(name=name))
     return opened
 
 
