@@ -29,12 +29,11 @@ from napari_connectome.io.confounds import (
     PRESETS,
     censor_by,
     choose_columns,
-    find_confounds,
     numeric_columns,
     read_confounds,
     require_rows,
 )
-from napari_connectome.layers.spatial import info
+from napari_connectome.layers.confounds import known_confounds
 from napari_connectome.widgets.form import ChoiceBox, NumberBox
 from napari_connectome.widgets.panel import row
 
@@ -157,18 +156,12 @@ class ConfoundsPanel(QWidget):
         """Take the table that came with a run, or lies beside its file; none otherwise."""
         self._forget()
         self.n_volumes = 0 if layer is None else int(layer.data.shape[0])
-        known: Any = {} if layer is None else info(layer)
-        given = known.get("confounds")
-        if isinstance(given, np.ndarray) and given.ndim in (1, 2):
-            given = pd.DataFrame(given.reshape(len(given), -1))
-            given.columns = [f"column_{i + 1}" for i in range(given.shape[1])]
-        if isinstance(given, pd.DataFrame):
-            self._given = given
+        known = None if layer is None else known_confounds(layer)
+        if isinstance(known, pd.DataFrame):
+            self._given = known
             self._take_given()
-        else:
-            beside = given or (find_confounds(known["path"]) if known.get("path") else None)
-            if isinstance(beside, (str, Path)):
-                self._read(Path(beside))
+        elif known is not None:
+            self._read(known)
         self._show(FIRST_CHOICES)
 
     def _forget(self) -> None:

@@ -13,7 +13,7 @@ FLIPPED = np.array([[-3.0, 0, 0, 30], [0, 0, 3, -20], [0, 4, 0, 10], [0, 0, 0, 1
 @pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".mgz"])
 @pytest.mark.parametrize("shape", [(4, 5, 6), (4, 5, 6, 7), (4, 5, 6, 1), (4, 5, 6, 1, 7), (4, 5)])
 def test_the_header_says_the_same_as_the_whole_file(tmp_path, ending, shape):
-    if ending == ".mgz" and len(shape) != 4:
+    if ending == ".mgz" and (len(shape) != 4 or shape[3] == 1):
         pytest.skip("no shape of that format")
     path = tmp_path / f"image{ending}"
     kind = nib.MGHImage if ending == ".mgz" else nib.Nifti1Image
