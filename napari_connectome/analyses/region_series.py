@@ -1,4 +1,4 @@
-"""What does each region do over time? One series a region: the mean, the median or the first eigenvariate of its voxels."""
+"""What does each region do over time? One series a region: mean, median or first eigenvariate of its voxels, or a map's fit."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pandas as pd
 
 from napari_connectome.core.cleaning import Cleaning, clean, cleaning_matrix
 from napari_connectome.core.errors import InputError, Progress, part, silent
+from napari_connectome.core.map_series import map_series
 from napari_connectome.core.params import Params, param
 from napari_connectome.core.region_table import region_voxels
 from napari_connectome.core.seeds import RADIUS, as_spheres
@@ -44,7 +45,7 @@ class RegionSeries(Params):
 
 def region_series(
     run: Run,
-    regions: Regions | npt.ArrayLike | pd.DataFrame,
+    regions: Regions | Maps | npt.ArrayLike | pd.DataFrame,
     params: RegionSeries | None = None,
     *,
     progress: Progress = silent,
@@ -55,16 +56,17 @@ def region_series(
     ----------
     run : Run
         Its `confounds` are regressed out, its `keep` leaves volumes out.
-    regions : Regions, (n × 3) array in mm or DataFrame
-        Labels; or centres of spheres, also as a table with the columns x, y, z and, where they differ, name and radius.
+    regions : Regions, Maps, (n × 3) array in mm or DataFrame
+        Labels; maps of weights; or centres of spheres, also as a table with the columns x, y, z and, where they differ, name
+        and radius.
     params : RegionSeries
     progress : Progress
 
     Returns
     -------
     Series
-        (t' × r) float64, a column for each row of the regions' table; `times` where volumes were left out. A region without
-        a usable voxel has a column of NaN.
+        (t' × r) float64, a column for each map or row of the regions' table; `times` where volumes were left out. A region
+        without a usable voxel has a column of NaN.
 
     Notes
     -----
@@ -73,28 +75,57 @@ def region_series(
     percent of the region's mean. Different from nilearn on purpose: a voxel that is NaN or infinite in any volume that
     counts is left out of its region, where nilearn takes it for 0 and so pulls the mean down; integers are averaged as
     they are, where nilearn's spheres cut the mean to an integer.
+
+    Maps, and regions that are maps, may overlap: all of them together are fitted to each volume by least squares, and cleaned
+    afterwards, as ``nilearn.maskers.NiftiMapsMasker`` does on images of float64. A voxel without a value is left out of the
+    fit, where nilearn takes it for 0; a map without a weight has NaN, where nilearn gives it 0.
     """
     expect("the run", run, Run)
     params = RegionSeries.given(params)
-    names, sets = _sets(run, regions, params.radius)
     kept = np.arange(run.n_volumes) if run.keep is None else np.flatnonzero(run.keep)
     if not len(kept):
         raise InputError(f"no volume of {run.name} is kept: censor fewer volumes.")
-    sets = _usable(run, sets, kept, part(progress, 0.0, 0.1))
-    progress = part(progress, 0.1, 1.0)
-    if params.summary == "eigenvariate":
-        data = _first(run, sets, kept, params, progress)
+    found = _maps(run, regions, params.summary)
+    if found is None:
+        names, sets = _sets(run, regions, params.radius)
+        data = _of_sets(run, sets, kept, params, progress)
     else:
-        summary = means if params.summary == "mean" else medians
-        data = _cleaned(run, summary(run.data, run.grid, sets, kept, params.fwhm, progress), kept, params.cleaning)
+        names, maps = found
+        data = _cleaned(run, map_series(run.data, run.grid, maps, kept, params.fwhm, progress), kept, params.cleaning)
     progress(1.0, "series of regions")
     return Series(data, names, run.tr, None if len(kept) == run.n_volumes else kept * run.tr)
 
 
+def _maps(run: Run, regions: Any, summary: str) -> tuple[list[str], Array] | None:
+    """Names and weights (r, z, y, x) of regions that are maps; None for those that are not."""
+    if isinstance(regions, Regions) and regions.maps is not None:
+        names, maps = [str(name) for name in regions.table["name"]], regions.maps
+    elif isinstance(regions, Maps):
+        names, maps = list(regions.names), regions.data
+    else:
+        return None
+    run.grid.require(regions.grid, run.name, "the image of the maps")
+    if summary != "mean":
+        raise InputError(
+            f"maps are fitted to the run by least squares and have no {summary}: leave the summary at mean, or give labels."
+        )
+    if not len(maps) or not np.any(maps):
+        raise InputError("there is no weight in the maps: give maps with values that are not 0.")
+    return names, maps
+
+
+def _of_sets(run: Run, sets: list[Array], kept: Array, params: RegionSeries, progress: Progress) -> Array:
+    """The series (t' × r) of sets of voxels, cleaned."""
+    sets = _usable(run, sets, kept, part(progress, 0.0, 0.1))
+    progress = part(progress, 0.1, 1.0)
+    if params.summary == "eigenvariate":
+        return _first(run, sets, kept, params, progress)
+    summary = means if params.summary == "mean" else medians
+    return _cleaned(run, summary(run.data, run.grid, sets, kept, params.fwhm, progress), kept, params.cleaning)
+
+
 def _sets(run: Run, regions: Any, radius: float) -> tuple[list[str], list[Array]]:
     """Names and voxels (flat, C order of z, y, x) of the regions."""
-    if isinstance(regions, Maps):
-        raise InputError("regions with weights (maps) cannot be averaged here: threshold the maps and make Regions of them.")
     if isinstance(regions, Volume):
         raise InputError(f"{regions.name} is a Volume and regions are needed: give Regions(image.data > 0, image.grid).")
     if isinstance(regions, Regions):

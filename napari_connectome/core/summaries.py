@@ -16,9 +16,9 @@ import numpy.typing as npt
 from napari_connectome.core import memory
 from napari_connectome.core.errors import Progress, part, silent
 from napari_connectome.core.grid import Grid
-from napari_connectome.core.smoothing import apply_axes, float_like
+from napari_connectome.core.smoothing import float_like
 from napari_connectome.core.threads import one_thread
-from napari_connectome.core.voxel_reader import SmoothReader, VoxelReader, box_of, smoothing_box
+from napari_connectome.core.weighted_sums import reader, weighted_sums
 
 Array = npt.NDArray[Any]
 Sets = Sequence[Array]
@@ -27,8 +27,6 @@ AT_ONCE = 2**22
 """Values looked at together: some tens of MB, whatever the run's size."""
 GATHERED = 2**28
 """Bytes of voxel series that are held together for first eigenvariates."""
-SMOOTH_VOLUME = 12
-"""Smoothing one voxel of a volume costs as much as this many voxels' share in sums with smoothed weights (measured)."""
 
 
 def means(data: Array, grid: Grid, sets: Sets, volumes: Array, fwhm: float = 0.0, progress: Progress = silent) -> Array:
@@ -42,31 +40,15 @@ def means(data: Array, grid: Grid, sets: Sets, volumes: Array, fwhm: float = 0.0
     volumes : (n,) int array
         Which volumes.
     fwhm : float
-        mm; 0 is off. Smoothing the data and averaging is averaging with smoothed weights, since the smoothing is symmetric:
-        whichever is cheaper is done.
+        mm; 0 is off.
     progress : Progress
 
     Returns
     -------
     (n × r) float64 array
     """
-    from scipy.sparse import csr_matrix
-
     counts = np.array([len(voxels) for voxels in sets])
-    weights = None if fwhm == 0 else _smoothed_weights(grid, sets, fwhm, progress)
-    given = [voxels for voxels, _ in weights] if weights else sets
-    where, columns = _union(given, grid)
-    start = np.cumsum([0, *(len(voxels) for voxels in given)])
-    values = np.concatenate([w for _, w in weights]) if weights else np.ones(len(columns))
-    matrix = csr_matrix((values, columns, start), shape=(len(sets), len(where)))
-    read = _reader(data, grid, where, 0.0 if weights else fwhm)
-    out = np.empty((len(volumes), len(sets)))
-    for row, t in enumerate(volumes):
-        found = read(t).astype(np.float64)
-        if fwhm and not np.isfinite(found).all():
-            np.nan_to_num(found, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-        out[row] = matrix @ found
-        progress((row + 1) / len(volumes), "averaging over regions")
+    out = weighted_sums(data, grid, [(voxels, np.ones(len(voxels))) for voxels in sets], volumes, fwhm, progress)
     return np.asarray(np.divide(out, counts, out=np.full_like(out, np.nan), where=counts > 0))
 
 
@@ -75,7 +57,7 @@ def medians(data: Array, grid: Grid, sets: Sets, volumes: Array, fwhm: float = 0
 
     Of an even number of voxels it is the mean of the middle two.
     """
-    read = _reader(data, grid, np.concatenate([*sets, np.empty(0, dtype=np.int64)]).astype(np.int64), fwhm)
+    read = reader(data, grid, np.concatenate([*sets, np.empty(0, dtype=np.int64)]).astype(np.int64), fwhm)
     out = np.full((len(volumes), len(sets)), np.nan)
     start = np.cumsum([0, *map(len, sets)])
     step = max(1, AT_ONCE // max(1, start[-1]))
@@ -125,7 +107,7 @@ def eigenvariates(
     for group in _groups(sets, len(volumes) * kind.itemsize):
         size = sum(len(sets[i]) for i in group)
         memory.require(size * len(volumes) * kind.itemsize, "the first eigenvariate of regions")
-        read = _reader(data, grid, np.concatenate([sets[i] for i in group]), fwhm)
+        read = reader(data, grid, np.concatenate([sets[i] for i in group]), fwhm)
         block = np.empty((len(volumes), size), dtype=kind)
         share = size / total
         for row, t in enumerate(volumes):
@@ -176,10 +158,6 @@ def _cleaned(columns: Array, matrix: Array | None) -> tuple[Array, Array]:
     return columns, np.abs(level)
 
 
-def _reader(data: Array, grid: Grid, voxels: Array, fwhm: float) -> VoxelReader | SmoothReader:
-    return SmoothReader(data, voxels, grid, fwhm) if fwhm > 0 and len(voxels) else VoxelReader(data, voxels)
-
-
 def _groups(sets: Sets, bytes_a_voxel: int) -> Iterator[list[int]]:
     """Sets that are not empty, in order, in groups whose series together take no more than `GATHERED` bytes, or one alone."""
     group: list[int] = []
@@ -194,44 +172,3 @@ def _groups(sets: Sets, bytes_a_voxel: int) -> Iterator[list[int]]:
         size += len(voxels)
     if group:
         yield group
-
-
-def _union(sets: Sets, grid: Grid) -> tuple[Array, Array]:
-    """The voxels of all sets, ascending, and at which place of these each voxel of each set is."""
-    together = np.concatenate([*sets, np.empty(0, dtype=np.int64)]).astype(np.int64)
-    there = np.zeros(int(np.prod(grid.shape)), dtype=bool)
-    there[together] = True
-    where = np.flatnonzero(there)
-    place = np.empty(there.size, dtype=np.int32)
-    place[where] = np.arange(len(where), dtype=np.int32)
-    return where, place[together]
-
-
-def _smoothed_weights(grid: Grid, sets: Sets, fwhm: float, progress: Progress) -> list[tuple[Array, Array]] | None:
-    """Voxels and weights of each smoothed set; None where smoothing the data costs less."""
-    known = [voxels for voxels in sets if len(voxels)]
-    boxes = [box_of(np.unravel_index(voxels, grid.shape)) for voxels in sets if len(voxels)]
-    whole = box_of(np.unravel_index(np.concatenate(known), grid.shape)) if known else (slice(0, 1),) * 3
-    size = [_size(smoothing_box(grid, box, fwhm)[0]) for box in boxes]
-    if sum(size) > SMOOTH_VOLUME * _size(smoothing_box(grid, whole, fwhm)[0]):
-        return None
-    found: list[tuple[Array, Array]] = []
-    for i, voxels in enumerate(sets):
-        if not len(voxels):
-            found.append((voxels, np.empty(0)))
-            continue
-        zyx = np.unravel_index(voxels, grid.shape)
-        box = box_of(zyx)
-        take, matrices = smoothing_box(grid, box, fwhm)
-        inside = np.zeros([side.stop - side.start for side in box])
-        np.add.at(inside, tuple(axis - side.start for axis, side in zip(zyx, box, strict=True)), 1.0)
-        weights = apply_axes(inside, [matrix.T for matrix in matrices])
-        there = np.nonzero(weights)
-        flat = np.ravel_multi_index([axis + side.start for axis, side in zip(there, take, strict=True)], grid.shape)
-        found.append((flat, weights[there]))
-        progress(0.0, f"smoothing the weights of region {i + 1} of {len(sets)}")
-    return found
-
-
-def _size(box: tuple[slice, ...]) -> int:
-    return int(np.prod([side.stop - side.start for side in box]))

@@ -9,7 +9,7 @@ import pytest
 from nilearn.maskers import NiftiLabelsMasker, NiftiSpheresMasker
 
 from napari_connectome import Cleaning, Grid, Maps, Regions, RegionSeries, Run, Volume, clean, region_series
-from napari_connectome.core import summaries
+from napari_connectome.core import summaries, weighted_sums
 from napari_connectome.core.errors import Cancelled, InputError
 
 AFFINE = np.array([[3.0, 0, 0, -15], [0, 2.5, 0, -12], [0, 0, 4, -14], [0, 0, 0, 1]])
@@ -99,7 +99,7 @@ def test_series_are_cleaned_like_nilearn_s(cleaning, censored):
 @pytest.mark.parametrize("kind", ["i2", "f4", "f8"])
 @pytest.mark.parametrize("layout", ["C", "turned"])
 def test_smoothing_is_nilearn_s_whichever_way_is_cheaper(way, kind, layout, monkeypatch):
-    monkeypatch.setattr(summaries, "SMOOTH_VOLUME", way)
+    monkeypatch.setattr(weighted_sums, "SMOOTH_VOLUME", way)
     run, regions = _run(kind, 9, layout), _regions()
     series = region_series(run, regions, RegionSeries(fwhm=6.0))
     np.testing.assert_allclose(series.data, _nilearn(run, regions, smoothing_fwhm=6), rtol=1e-6)
@@ -297,7 +297,7 @@ def test_what_cannot_be_averaged_is_one_sentence():
     wrong = {
         "the label image is on a 11×9×8 grid and bold on 10×9×8: resample": Regions(np.ones(other.shape, np.uint8), other),
         "the label image has the size of bold but lies elsewhere": Regions(regions.labels, Grid(SHAPE, moved)),
-        "regions with weights": Maps(np.ones((1, *SHAPE)), GRID),
+        "no weight in the maps": Maps(np.zeros((1, *SHAPE)), GRID),
         "vt is a Volume and regions are needed": Volume(np.ones(SHAPE), GRID, name="vt"),
         "must be centres in mm": "PCC",
         "no column z": pd.DataFrame({"x": [1.0], "y": [2.0]}),

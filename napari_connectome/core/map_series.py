@@ -1,0 +1,85 @@
+"""One series for each of several maps that may overlap: the least squares fit of the maps to each volume.
+
+With the maps as rows of W (r × v), the series of a volume x is the s for which Wᵀs comes closest to x: G·s = W·x, G = W·Wᵀ.
+Voxels where all maps are 0 do not matter, so that only the maps' own voxels are read, and W·x is summed volume by volume.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_connectome.core.errors import Progress, part, silent
+from napari_connectome.core.grid import Grid
+from napari_connectome.core.voxel_reader import finite_voxels
+from napari_connectome.core.weighted_sums import Weights, weight_matrix, weighted_sums
+
+Array = npt.NDArray[Any]
+
+COLLINEAR = 1e-12
+"""Eigenvalues of the maps' correlations below this are 0: of maps that add up to another, but for the rounding of float32."""
+
+
+def map_series(data: Array, grid: Grid, maps: Array, volumes: Array, fwhm: float = 0.0, progress: Progress = silent) -> Array:
+    """Fit maps to each of some volumes.
+
+    Parameters
+    ----------
+    data : (t, z, y, x) array
+        Any real type. A voxel that is NaN or infinite in one of the volumes takes no part in the fit.
+    grid : Grid
+    maps : (r, z, y, x) array
+        Weights of any sign; NaN and infinities count as 0.
+    volumes : (n,) int array
+        Which volumes.
+    fwhm : float
+        Smooths the data first, mm; 0 is off.
+    progress : Progress
+
+    Returns
+    -------
+    (n × r) float64 array
+        The solution of the smallest norm where maps depend on each other: of two that are the same, each has half. NaN for a
+        map without a weight.
+    """
+    weights = [_weights(image) for image in maps]
+    used = np.unique(np.concatenate([voxels for voxels, _ in weights]))
+    good = finite_voxels(data, volumes, used, part(progress, 0.0, 0.1))
+    if not good.all():
+        usable = np.zeros(int(np.prod(grid.shape)), dtype=bool)
+        usable[used[good]] = True
+        weights = [(voxels[usable[voxels]], values[usable[voxels]]) for voxels, values in weights]
+    matrix = weight_matrix(weights, grid)
+    sums = weighted_sums(data, grid, weights, volumes, fwhm, part(progress, 0.1, 1.0), "fitting the maps")
+    return np.asarray(sums @ _inverse((matrix @ matrix.T).toarray()))
+
+
+def _weights(image: Array) -> Weights:
+    """The voxels of a map with a weight, and their weights."""
+    values = image.ravel().astype(np.float64)
+    values[~np.isfinite(values)] = 0.0
+    voxels = np.flatnonzero(values)
+    return voxels, values[voxels]
+
+
+def _inverse(products: Array) -> Array:
+    """What takes the sums (n × r) to the series (n × r); NaN in the columns of maps without a weight.
+
+    Maps are brought to norm 1 first, so that neither their scale nor its differences matter. Then what the maps cannot tell
+    apart, the null space N, is chosen such that the series are shortest: it is projected out of them in their own scale.
+    """
+    norm = np.sqrt(np.diag(products))
+    alive = norm > 0
+    scale = norm[alive]
+    values, vectors = np.linalg.eigh(products[np.ix_(alive, alive)] / np.outer(scale, scale))
+    known = values > COLLINEAR * max(1, len(values))
+    inverse = (vectors[:, known] / values[known]) @ vectors[:, known].T / np.outer(scale, scale)
+    if not known.all():
+        null, _ = np.linalg.qr(vectors[:, ~known] / scale[:, None])
+        inverse -= (inverse @ null) @ null.T
+    whole = np.zeros(products.shape)
+    whole[:, ~alive] = np.nan
+    whole[np.ix_(alive, alive)] = inverse
+    return whole
