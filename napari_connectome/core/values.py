@@ -13,6 +13,7 @@ import pandas as pd
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.origins import Origin, Origins
+from napari_connectome.core.region_maps import COLUMNS, Support, default_names, dense, map_table, strongest, supports
 from napari_connectome.core.region_table import region_table
 
 Array = npt.NDArray[Any]
@@ -167,25 +168,36 @@ class Maps:
 
 @dataclass(frozen=True, eq=False)
 class Regions:
-    """Regions of a brain, as labels.
+    """Regions of a brain, as labels; or as maps of weights, which may overlap (see `of_maps`).
 
     Parameters
     ----------
     labels : (z, y, x) array of unsigned integers
-        0 is background.
+        0 is background. Of regions that are maps: the one with the largest weight in each voxel.
     grid : Grid
     table : DataFrame, optional
         Indexed by label id, with the columns name, x, y, z (centre of mass in mm) and size_mm3. Made from the labels
-        where it is not given; a table that gives only names is completed.
+        where it is not given; a table that gives only names is completed. Of regions that are maps it has a row for each
+        map, also where others are stronger everywhere, with its peak besides and, where it was made from networks, the
+        name of its network.
     origins : mapping of int to tuple of Origin, optional
         The run and contrast each region was made from, by label id; see `core.origins`. Ids that are not in the labels are
         left out.
+    maps : (r, z, y, x) float32 array, optional
+        The weights of each region; map i is that of the label id i + 1.
+    source_map : (r,) int array, optional
+        Which map each region was taken from, counted from 0.
+    provenance : mapping, optional
+        The parameters and inputs that made them.
     """
 
     labels: Array
     grid: Grid
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
     origins: Origins = field(default_factory=dict)
+    maps: Array | None = None
+    source_map: Array | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         labels = np.asanyarray(self.labels)
@@ -193,9 +205,62 @@ class Regions:
         object.__setattr__(self, "labels", as_label_type(labels))
         if not isinstance(self.table, pd.DataFrame):
             raise InputError("the table of regions must be a DataFrame, with the label ids as its index and a column name.")
-        object.__setattr__(self, "table", _table_of(self.labels, self.grid, self.table))
+        if self.maps is None:
+            table = _table_of(self.labels, self.grid, self.table)
+        else:
+            maps = _weights(self.maps, self.grid)
+            object.__setattr__(self, "maps", maps)
+            table = _table_of_maps(maps, self.labels, self.grid, self.table)
+        object.__setattr__(self, "table", table)
+        if self.source_map is not None:
+            object.__setattr__(self, "source_map", _one_a_region(self.source_map, len(table)))
         here = set(self.table.index.tolist())
         object.__setattr__(self, "origins", {i: found for i, found in _origins(self.origins).items() if i in here})
+
+    @classmethod
+    def of_maps(
+        cls,
+        maps: Array | Sequence[Support],
+        grid: Grid,
+        *,
+        names: Sequence[str] = (),
+        source_map: npt.ArrayLike | None = None,
+        network_names: Sequence[str] = (),
+        provenance: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Make regions of maps of weights, which may overlap.
+
+        Parameters
+        ----------
+        maps : (r, z, y, x) array
+            NaN and infinities count as 0. Or a list of the voxels (flat, ascending) and weights of each region.
+        grid : Grid
+        names : sequence of str, optional
+            One a map. After their networks where not given, or "region 1", ….
+        source_map : (r,) ints, optional
+            Which network each region was taken from, counted from 0.
+        network_names : sequence of str, optional
+            Of all networks; "network 1", … where not given.
+        provenance : mapping, optional
+            The parameters and inputs that made them.
+        """
+        if not isinstance(maps, list):
+            maps = _finite(_weights(maps, grid))
+        regions = maps if isinstance(maps, list) else supports(maps)
+        if len(names) not in (0, len(regions)):
+            raise InputError(f"{len(names)} names were given for {len(regions)} regions: give one name a region.")
+        networks = None
+        if source_map is not None:
+            source_map = _one_a_region(source_map, len(regions))
+            networks = _networks(source_map, network_names)
+            names = names or default_names(source_map, networks)
+        table = map_table(regions, grid, names)
+        if networks is not None and source_map is not None:
+            table.insert(1, "network", [networks[i] for i in np.asarray(source_map)])
+        images = dense(maps, grid.shape) if isinstance(maps, list) else maps
+        return cls(
+            strongest(regions, grid.shape), grid, table, maps=images, source_map=source_map, provenance=provenance or {}
+        )  # fmt: skip
 
     @property
     def ids(self) -> Array:
@@ -240,6 +305,55 @@ def _table_of(labels: Array, grid: Grid, given: pd.DataFrame) -> pd.DataFrame:
     table = whole[["name", "x", "y", "z", "size_mm3"]]
     more = given[[column for column in given.columns if column not in whole.columns]]
     return table if more.empty else table.join(more)
+
+
+def _weights(maps: Any, grid: Grid) -> Array:
+    """The maps of regions as float32, without NaN."""
+    images: Array = np.asanyarray(maps)
+    _on_grid("regions that are maps", images, grid, 4, "r, z, y, x")
+    if not len(images):
+        raise InputError("regions that are maps need one map at least, and none was given.")
+    return images.astype(np.float32, copy=False)
+
+
+def _finite(images: Array) -> Array:
+    """Maps with 0 for NaN and infinities; the same array where there are none."""
+    # A sum is finite where all are, and takes no room as a mask of all voxels would.
+    if all(np.isfinite(image.sum(dtype=np.float64)) for image in images):
+        return images
+    return np.nan_to_num(images, nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def _table_of_maps(maps: Array, labels: Array, grid: Grid, given: pd.DataFrame) -> pd.DataFrame:
+    """The table of regions that are maps: as it was given where it is whole, otherwise completed from the maps."""
+    highest = int(labels.max()) if labels.size else 0
+    if highest > len(maps):
+        raise InputError(f"the largest label is {highest} and there are {len(maps)} maps: map i belongs to the label i + 1.")
+    ids = np.arange(1, len(maps) + 1)
+    if set(COLUMNS) <= set(given.columns) and np.array_equal(given.index, ids):
+        return given
+    given = given[~given.index.duplicated()]
+    known = dict(zip(given.index, given["name"], strict=True)) if "name" in given else {}
+    table = map_table(supports(maps), grid, [known.get(i) for i in ids.tolist()])  # type: ignore[misc]
+    more = given[[column for column in given.columns if column not in table.columns]]
+    return table if more.empty else table.join(more)
+
+
+def _one_a_region(source_map: Any, n: int) -> Array:
+    numbers = np.asarray(source_map)
+    if numbers.shape != (n,) or numbers.dtype.kind not in "iu" or (n and numbers.min() < 0):
+        raise InputError(f"source_map must hold, for each of the {n} regions, the number of its map, counted from 0.")
+    return np.asarray(numbers, dtype=np.int64)
+
+
+def _networks(source_map: Array, names: Sequence[str]) -> list[str]:
+    """The names of the networks that regions were taken from."""
+    needed = int(source_map.max()) + 1 if len(source_map) else 0
+    if not len(names):
+        return [f"network {i + 1}" for i in range(needed)]
+    if len(names) < needed:
+        raise InputError(f"{len(names)} names of networks were given and {needed} are needed: give one name a network.")
+    return list(names)
 
 
 @dataclass(frozen=True, eq=False)
