@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_connectome.analyses.network_start import names_of, start_maps, start_names
 from napari_connectome.core.cleaning import Cleaning
+from napari_connectome.core.dictionary import learn_dictionary
+from napari_connectome.core.errors import InputError, Progress, part, silent
+from napari_connectome.core.explained import explained_variance
+from napari_connectome.core.ica import group_components, independent_maps, keep_strongest
 from napari_connectome.core.params import Params, param
-from napari_connectome.core.values import Maps, Volume
+from napari_connectome.core.subject import Reductions
+from napari_connectome.core.threads import one_thread
+from napari_connectome.core.values import Maps, Regions, Volume
 
 Array = npt.NDArray[Any]
 
@@ -31,7 +38,7 @@ class Networks(Params):
     )
     search: str = param(
         "early",
-        "early: stop where nilearn does, after some thousand voxels. full: go on over all voxels until the objective falls no more.",
+        "early: stop where nilearn does, after some thousand voxels. full: go on with all until the objective falls no more.",
         choices=("early", "full"),
     )
     fwhm: float = param(
@@ -108,3 +115,178 @@ class Sketch:
     maps: Array
     mask: Volume
     doing: str
+
+
+def networks_of(
+    reductions: Reductions,
+    params: Networks | None = None,
+    *,
+    start: Maps | Regions | None = None,
+    progress: Progress = silent,
+    watch: Callable[[Sketch], None] | None = None,
+) -> NetworkMaps:
+    """Learn networks from the reductions of one or many runs.
+
+    Parameters
+    ----------
+    reductions : Reductions
+        Of each, the first k rows are used.
+    params : Networks
+    start : Maps or Regions, optional
+        Maps to begin with instead of independent components: an earlier result or an atlas, one map a region. They decide
+        how many networks there are; those with names of their own keep them.
+    progress : Progress
+    watch : callable, optional
+        Called, in the thread of the learning, with what the maps look like so far.
+
+    Returns
+    -------
+    NetworkMaps
+        (k, z, y, x) float32, 0 outside the mask; of falling explained variance.
+
+    Raises
+    ------
+    InputError
+        Among others when there are more networks than the runs have components.
+
+    Notes
+    -----
+    The dictionary begins and, with search "early", stops where nilearn's ``DictLearning`` does; the independent components are
+    those of its ``CanICA``. Each map is turned so that more voxels are positive than negative (dictionary), or so that its
+    peak is positive (ICA).
+    """
+    params = Networks.given(params)
+    if not reductions.subjects:
+        raise InputError("there is no run to learn from: give at least one.")
+    seeds = None if start is None else start_maps(start, reductions.mask)
+    k = params.n_components if seeds is None else len(seeds)
+    if k < 2:
+        raise InputError("the maps to start from are 1, and at least 2 networks are needed: give more maps.")
+    subjects = reductions.first(k).subjects
+    rows = np.concatenate([subject.rows for subject in subjects]) if len(subjects) > 1 else subjects[0].rows
+    sketch = _sketcher(reductions.mask, watch)
+    learn = _dictionary if params.method == "dictionary" else _independent
+    # One thread: the last bits of a product depend on how many there are, and the same call shall give the same maps,
+    # whatever else the program is at.
+    with one_thread():
+        learned = learn(rows, seeds, params.replace(n_components=k), part(progress, 0.0, 0.95), sketch)
+        return _in_order(learned, rows, reductions, params, start, part(progress, 0.95, 1.0))
+
+
+@dataclass(frozen=True, eq=False)
+class _Learned:
+    """What a method gives: maps (k × v) turned and scaled, and what is to be said of them."""
+
+    maps: Array
+    objectives: tuple[float, ...] = ()
+    about: dict[str, Any] = field(default_factory=dict)
+
+
+_Watch = Callable[[str], Callable[[Array], None] | None]
+
+
+def _dictionary(rows: Array, seeds: Array | None, params: Networks, progress: Progress, sketch: _Watch) -> _Learned:
+    first = seeds
+    if first is None:
+        components = group_components(rows, params.n_components, part(progress, 0.0, 0.1))
+        first = independent_maps(
+            components, 1, params.seed, progress=part(progress, 0.1, 0.2), watch=sketch("independent components")
+        ).maps
+    learned = learn_dictionary(
+        rows,
+        first,
+        params.alpha,
+        full=params.search == "full",
+        seed=params.seed,
+        progress=part(progress, 0.2, 1.0),
+        watch=sketch("dictionary"),
+    )
+    return _Learned(_more_positive(learned.maps), learned.objectives, {"batches": learned.batches})
+
+
+def _independent(rows: Array, seeds: Array | None, params: Networks, progress: Progress, sketch: _Watch) -> _Learned:
+    components = group_components(rows, params.n_components, part(progress, 0.0, 0.3))
+    found = independent_maps(
+        components, params.n_init, params.seed, seeds, part(progress, 0.3, 1.0), sketch("independent components")
+    )
+    maps = keep_strongest(found.maps, params.ratio)
+    return _Learned(_positive_peak(maps), about={"starts": found.starts, "converged": found.converged})
+
+
+def _more_positive(maps: Array) -> Array:
+    """Maps of norm 1, turned so that more of their voxels are positive than negative."""
+    norms = np.sqrt((maps**2).sum(axis=1))
+    turn = np.where((maps > 0).sum(axis=1) < (maps < 0).sum(axis=1), -1.0, 1.0)
+    return np.asarray(maps * (turn / np.where(norms == 0, 1.0, norms))[:, None])
+
+
+def _positive_peak(maps: Array) -> Array:
+    """Maps turned so that the largest magnitude is positive."""
+    return np.asarray(maps * np.where(maps.max(axis=1) < -maps.min(axis=1), -1.0, 1.0)[:, None])
+
+
+def _sketcher(mask: Volume, watch: Callable[[Sketch], None] | None) -> _Watch:
+    """For a word on what is being done, the function that shows maps as they are then; None where nobody watches."""
+
+    def showing(doing: str) -> Callable[[Array], None] | None:
+        if watch is None:
+            return None
+        return lambda maps: watch(Sketch(_more_positive(maps).astype(np.float32), mask, doing))
+
+    return showing
+
+
+def _in_order(
+    learned: _Learned,
+    rows: Array,
+    reductions: Reductions,
+    params: Networks,
+    start: Maps | Regions | None,
+    progress: Progress,
+) -> NetworkMaps:
+    """The maps as a result: empty ones told, the rest sorted, named and accounted for."""
+    maps = learned.maps.astype(np.float32)
+    total = float(sum(subject.total for subject in reductions.subjects))
+    each, score = explained_variance(rows, maps, total, progress)
+    order = np.argsort(-each, kind="stable")
+    empty = ~maps.any(axis=1)
+    if empty.any():
+        _tell_empty(empty, params, start)
+    mask = reductions.mask
+    data = np.zeros((len(order), *mask.grid.shape), dtype=np.float32)
+    data[:, mask.data] = maps[order]
+    names = names_of(order, start)
+    objective = learned.objectives[-1] if learned.objectives else float("nan")
+    return NetworkMaps(
+        data,
+        mask.grid,
+        names=names,
+        explained=each[order],
+        score=score,
+        objective=objective,
+        objectives=learned.objectives,
+        mask=mask,
+        subjects=tuple(subject.name for subject in reductions.subjects),
+        left_out=reductions.left_out,
+        provenance={
+            "analysis": "learn_networks",
+            "parameters": params.to_dict(),
+            "runs": [{"name": s.name, "volumes": s.n_volumes} for s in reductions.subjects],
+            "left_out": list(reductions.left_out),
+            "mask": {"name": mask.name, "voxels": maps.shape[1], "mm3": round(maps.shape[1] * mask.grid.voxel_volume, 3)},
+            "start": None if start is None else [start_names(start)[i] for i in order],
+            "networks": [{"name": n, "explained": float(e)} for n, e in zip(names, each[order], strict=True)],
+            "score": score,
+            "objective": learned.objectives[-1] if learned.objectives else None,
+            "objectives": list(learned.objectives),
+            **learned.about,
+        },
+    )
+
+
+def _tell_empty(empty: Array, params: Networks, start: Maps | Regions | None) -> None:
+    """One sentence on the maps that have no voxel."""
+    raise InputError(
+        f"{int(empty.sum())} of {len(empty)} networks came out empty, for no voxel has a weight in them at a sparsity of "
+        f"{params.alpha:g}: lower the sparsity or ask for fewer networks."
+    )

@@ -1,0 +1,82 @@
+"""The leading principal components of a wide matrix, by the small matrix of the inner products of its rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_connectome.core.errors import Progress, part, silent
+
+Array = npt.NDArray[Any]
+
+AT_ONCE = 1 << 19
+"""Numbers of a matrix that are taken to float64 together."""
+
+
+def column_pieces(shape: tuple[int, ...]) -> list[slice]:
+    """The columns of a (m × v) matrix in pieces of about `AT_ONCE` numbers."""
+    stride = max(1, AT_ONCE // max(1, shape[0]))
+    return [slice(start, min(start + stride, shape[1])) for start in range(0, shape[1], stride)]
+
+
+def inner_products(rows: Array, progress: Progress = silent) -> Array:
+    """rows·rowsᵀ (m × m), float64, of (m × v) rows of any real type."""
+    gram = np.zeros((len(rows), len(rows)))
+    for piece in column_pieces(rows.shape):
+        some = rows[:, piece].astype(np.float64)
+        gram += some @ some.T
+        progress(piece.stop / rows.shape[1], "inner products")
+    return gram
+
+
+def products(left: Array, rows: Array, progress: Progress = silent) -> Array:
+    """left·rows (k × v), float64, of a (k × m) matrix and (m × v) rows of any real type."""
+    out = np.empty((len(left), rows.shape[1]))
+    for piece in column_pieces(rows.shape):
+        np.matmul(left, rows[:, piece].astype(np.float64), out=out[:, piece])
+        progress(piece.stop / rows.shape[1], "products")
+    return out
+
+
+def cross_products(rows: Array, maps: Array, progress: Progress = silent) -> Array:
+    """rows·mapsᵀ (m × k), float64, of (m × v) rows and (k × v) maps of any real type."""
+    out = np.zeros((len(rows), len(maps)))
+    for piece in column_pieces(rows.shape):
+        out += rows[:, piece].astype(np.float64) @ maps[:, piece].astype(np.float64).T
+        progress(piece.stop / rows.shape[1], "products")
+    return out
+
+
+def leading(rows: Array, n: int, progress: Progress = silent, scale: Array | None = None) -> tuple[Array, Array]:
+    """Return the n largest singular values (n,) and the unit rows (n × v) that belong to them, float64.
+
+    Parameters
+    ----------
+    rows : (m × v) array
+        Any real type; m at least n.
+    n : int
+    progress : Progress
+    scale : (m,) array, optional
+        What each row is multiplied by first.
+
+    Notes
+    -----
+    Exact but for singular values below 1e-7 of the largest, whose rows are not determined; where the value is 0, the row is
+    0. The largest magnitude of each row is positive, so that the same rows give the same signs.
+    """
+    from scipy.linalg import eigh
+
+    m = len(rows)
+    gram = inner_products(rows, part(progress, 0.0, 0.7))
+    if scale is not None:
+        gram *= np.outer(scale, scale)
+    values, vectors = eigh(gram, subset_by_index=[m - n, m - 1])
+    singular = np.sqrt(np.maximum(values[::-1], 0.0))
+    turn = vectors[:, ::-1].T * (1 if scale is None else scale)
+    turn *= np.divide(1.0, singular, out=np.zeros(n), where=singular > 0)[:, None]
+    unit = products(turn, rows, part(progress, 0.7, 1.0))
+    peak = np.take_along_axis(unit, np.abs(unit).argmax(axis=1)[:, None], axis=1)
+    unit *= np.where(peak < 0, -1.0, 1.0)
+    return singular, unit

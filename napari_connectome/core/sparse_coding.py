@@ -1,0 +1,116 @@
+"""The Lasso for all voxels at once: few weights for each voxel that rebuild it from the atoms of a dictionary.
+
+Minimised for each voxel x is 0.5 ‖x - w D‖² + alpha ‖w‖₁, which needs of D and x only D·Dᵀ and D·x. Coordinate descent finds
+which weights are not 0; where it has found them, their values solve a small linear system, so that the result is exact and
+does not depend on when the descent was stopped.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_connectome.core.errors import Progress, silent
+
+Array = npt.NDArray[Any]
+
+AT_ONCE = 1024
+"""Voxels descended together: their weights and products fit the cache."""
+SWEEPS = 4
+"""Sweeps over all atoms before it is looked whether the weights that are not 0 have been found."""
+MOST_SWEEPS = 1000
+SLACK = 1e-9
+"""Share of the largest product by which the conditions of the optimum may be missed: rounding."""
+
+
+def sparse_code(
+    gram: Array,
+    products: Array,
+    alpha: float,
+    start: Array | None = None,
+    tol: float = 1e-8,
+    progress: Progress = silent,
+) -> Array:
+    """Return the weights (k × v) that minimise 0.5 ‖x - w D‖² + alpha ‖w‖₁ for each voxel x.
+
+    Parameters
+    ----------
+    gram : (k × k) float64 array
+        D·Dᵀ of the atoms D (k × m).
+    products : (k × v) float64 array
+        D·x, a column for each voxel.
+    alpha : float
+        0 or more.
+    start : (k × v) array, optional
+        Weights to begin with, such as those of a dictionary that was much the same; 0 otherwise.
+    tol : float
+        Where the atoms do not determine the weights, the descent ends when a sweep changes no weight by more than this share
+        of the largest.
+    progress : Progress
+    """
+    weights = np.zeros(products.shape) if start is None else np.array(start, dtype=np.float64)
+    count = products.shape[1]
+    for first in range(0, count, AT_ONCE):
+        piece = slice(first, first + AT_ONCE)
+        weights[:, piece] = _code(gram, np.ascontiguousarray(products[:, piece]), alpha, weights[:, piece], tol)
+        progress(min(1.0, (first + AT_ONCE) / count), "sparse coding")
+    return weights
+
+
+def _code(gram: Array, products: Array, alpha: float, start: Array, tol: float) -> Array:
+    """The weights of one piece of voxels; those that are done leave the descent."""
+    done = np.empty_like(products)
+    left, weights = np.arange(products.shape[1]), np.ascontiguousarray(start)
+    for _ in range(MOST_SWEEPS // SWEEPS):
+        change = _descend(gram, products, alpha, weights)
+        exact, solved = _solve(gram, products, alpha, weights)
+        still = change <= tol * np.abs(weights).max(axis=0)
+        done[:, left] = np.where(exact, solved, weights)
+        going = ~(exact | still)
+        if not going.any():
+            break
+        left, weights, products = left[going], weights[:, going], products[:, going]
+    return done
+
+
+def _descend(gram: Array, products: Array, alpha: float, weights: Array) -> Array:
+    """`SWEEPS` sweeps over the atoms, in place; the largest change of each voxel's weights (v,) in the last."""
+    sizes = np.diag(gram)
+    atoms = np.flatnonzero(sizes > 0)
+    change = np.zeros(weights.shape[1])
+    for sweep in range(SWEEPS):
+        for k in atoms:
+            pull = products[k] - gram[k] @ weights
+            pull += sizes[k] * weights[k]
+            new = (pull - np.clip(pull, -alpha, alpha)) / sizes[k]
+            if sweep == SWEEPS - 1:
+                np.maximum(change, np.abs(new - weights[k]), out=change)
+            weights[k] = new
+    return change
+
+
+def _solve(gram: Array, products: Array, alpha: float, weights: Array) -> tuple[Array, Array]:
+    """Solve for the weights that are not 0, (k × v), and tell for which voxels (v,) that is the optimum."""
+    solved = np.zeros_like(weights)
+    signs = np.sign(weights)
+    counts = np.count_nonzero(signs, axis=0)
+    for count in np.unique(counts[counts > 0]):
+        voxels = np.flatnonzero(counts == count)
+        atoms = np.nonzero(signs[:, voxels].T)[1].reshape(-1, count)
+        columns = voxels[:, None]
+        system = gram[atoms[:, :, None], atoms[:, None, :]]
+        # A trace of a ridge: equal atoms make no error, and what it changes is checked below.
+        system[:, np.arange(count), np.arange(count)] *= 1 + 1e-14
+        wanted = products[atoms, columns] - alpha * signs[atoms, columns]
+        try:
+            solved[atoms, columns] = np.linalg.solve(system, wanted[:, :, None])[:, :, 0]
+        except np.linalg.LinAlgError:
+            solved[atoms, columns] = np.nan
+    pull = products - gram @ solved
+    slack = SLACK * max(alpha, float(np.abs(products).max(initial=0.0)))
+    same = np.all(np.sign(solved) == signs, axis=0)
+    with np.errstate(invalid="ignore"):
+        optimal = np.all(np.abs(pull - alpha * signs) <= np.where(signs == 0, alpha, 0.0) + slack, axis=0)
+    return same & optimal, solved
