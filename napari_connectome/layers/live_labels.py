@@ -1,0 +1,114 @@
+"""Labels that a widget keeps writing, until somebody paints in them: then they are theirs, and a new layer follows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from napari.components import ViewerModel
+from napari.layers import Labels
+
+from napari_connectome.core.grid import Grid
+from napari_connectome.core.values import as_label_type
+from napari_connectome.layers import results
+from napari_connectome.layers.spatial import info, layer_kwargs, named, placement, tell
+
+Array = npt.NDArray[Any]
+
+
+class LiveLabels:
+    """Keeps one labels layer equal to the labels written last.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+    role, owner : str
+        What the layer is known by; see `results.show`.
+    """
+
+    def __init__(self, viewer: ViewerModel, role: str, owner: str) -> None:
+        self.viewer = viewer
+        self.role = role
+        self.owner = owner
+        self._layer: Labels | None = None
+        self._written: Array | None = None
+        self._names: dict[int, str] = {}
+
+    @property
+    def layer(self) -> Labels | None:
+        """The layer; None before the first labels are written, and after somebody took it out of the viewer."""
+        return self._layer if self._layer is not None and self._layer in self.viewer.layers else None
+
+    @property
+    def ours(self) -> bool:
+        """Whether the layer is there and holds what was written, nothing else, under the names that were written."""
+        layer = self.layer
+        if layer is None or self._written is None or not np.array_equal(layer.data, self._written):
+            return False
+        names = _names(layer.features)
+        return all(names.get(i) == name for i, name in self._names.items())
+
+    def write(self, labels: Array, grid: Grid, name: str, features: pd.DataFrame, **known: Any) -> Labels:
+        """Show labels.
+
+        Parameters
+        ----------
+        labels : (z, y, x) array of unsigned integers
+        grid : Grid
+        name : str
+            Of the layer; a name that somebody gave it stays.
+        features : DataFrame
+            With the columns index and name.
+        **known
+            Further entries of ``metadata["connectome"]``.
+
+        Returns
+        -------
+        Labels
+            The layer of before, or a new one.
+        """
+        labels = as_label_type(labels)
+        if self.layer is not None and not self.ours:
+            self.leave()
+        layer = self.layer
+        if layer is None or layer.data.shape != labels.shape or layer.data.dtype != labels.dtype:
+            layer = self._take_layer(labels, grid, name)
+        elif layer.name.split(" [")[0] == info(layer).get("title") != name:
+            layer.name = name
+        layer.scale, layer.translate = placement(grid)
+        tell(layer, grid=grid, title=name, **known)  # first: whoever hears of the voxels reads what is known of them
+        if not layer.features.equals(features):
+            layer.features = features
+        self._written, self._names = labels.copy(), _names(features)
+        if not np.array_equal(layer.data, labels):
+            np.copyto(layer.data, labels)
+            layer.refresh(thumbnail=False, highlight=False, extent=False)
+        results.sign(layer)
+        return layer
+
+    def rest(self) -> None:
+        """Do what need not follow every step: the thumbnail in the list of layers."""
+        layer = self.layer
+        if layer is not None:
+            layer.refresh()
+
+    def leave(self) -> None:
+        """Give the layer to the person who uses it; the next labels are written to a new one."""
+        layer, self._layer, self._written = self.layer, None, None
+        if layer is not None:
+            tell(layer, role="labels", owner="")
+
+    def _take_layer(self, labels: Array, grid: Grid, name: str) -> Labels:
+        """The layer of before, where there is one that nobody changed, or a new one."""
+        new = Labels(labels.copy(), name=name, **layer_kwargs(grid))
+        layer = results.show(self.viewer, new, self.role, self.owner, guard=True)
+        assert isinstance(layer, Labels)
+        self._layer = layer
+        return layer
+
+
+def _names(features: pd.DataFrame) -> dict[int, str]:
+    table = named(features)
+    return {} if table is None else {int(i): str(name) for i, name in table["name"].items()}  # type: ignore[call-overload]

@@ -1,0 +1,215 @@
+"""Several maps in one layer, with a slider of their own that names the one shown.
+
+napari aligns the last axes of all layers, so a layer (network, z, y, x) beside a run (t, z, y, x) would share its slider with
+time. While a run is in the viewer, maps are therefore (network, 1, z, y, x), their one volume as long as the longest run: the
+two sliders are independent then, in planes and in 3-D. Without a run they are (network, z, y, x).
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from napari.components import ViewerModel
+from napari.components.overlays import TextOverlay
+from napari.layers import Image, Layer
+
+from napari_connectome.core.errors import InputError
+from napari_connectome.core.values import Maps
+from napari_connectome.layers.spatial import grid_of, info, is_run, layer_kwargs, placement, tell
+from napari_connectome.layers.styles import symmetric_limit
+
+Array = npt.NDArray[Any]
+
+MAPS = "maps"
+"""Role of a layer of maps that nobody renews; those somebody does have `names` in their metadata as well."""
+AXIS = "network"
+QUANTILE = 0.998
+"""Share of the weights that the colours tell apart."""
+TEXT = "connectome_map_name"
+
+
+def stack_layer(maps: Maps, name: str, role: str = MAPS, axis: str = AXIS, **known: Any) -> Image:
+    """Maps as an image layer (k, z, y, x), not yet in a viewer.
+
+    Parameters
+    ----------
+    maps : Maps
+    name : str
+        Of the layer.
+    role : str
+    axis : str
+        Name of the slider.
+    **known
+        Further entries of ``metadata["connectome"]``.
+    """
+    place = layer_kwargs(maps.grid, role=role, names=list(maps.names), provenance=dict(maps.provenance), **known)
+    scale, translate = placement(maps.grid)
+    place |= {"scale": np.r_[1.0, scale], "translate": np.r_[0.0, translate]}
+    place |= {"units": ("pixel", "mm", "mm", "mm"), "axis_labels": (axis, "z", "y", "x")}
+    limit = symmetric_limit(maps.data, QUANTILE)
+    return Image(maps.data, name=name, contrast_limits=(-limit, limit), **place)
+
+
+def restack(layer: Image, maps: Maps, name: str) -> None:
+    """Give a layer other maps in place of its own; a name that somebody gave it stays."""
+    if layer.name.split(" [")[0] == info(layer).get("title"):
+        layer.name = name
+    scale, translate = placement(maps.grid)
+    tell(layer, grid=maps.grid, title=name, names=list(maps.names), provenance=dict(maps.provenance))
+    layer.data = maps.data[:, None] if layer.ndim == 5 else maps.data
+    layer.scale = np.r_[layer.scale[:-3], scale]
+    layer.translate = np.r_[layer.translate[:-3], translate]
+
+
+def is_stack(layer: Layer) -> bool:
+    """Whether a layer holds several maps with names."""
+    return isinstance(layer, Image) and not layer.rgb and layer.ndim in (4, 5) and isinstance(info(layer).get("names"), list)
+
+
+def names_of(layer: Layer) -> list[str]:
+    """The names of a layer's maps; numbers where there are none for some."""
+    names, k = list(info(layer).get("names", [])), len(layer.data)
+    return [*names, *(f"map {i + 1}" for i in range(len(names), k))][:k]
+
+
+def stack_data(layer: Layer) -> Array:
+    """The maps (k, z, y, x) of a layer, whether there is a run beside them or not."""
+    data: Array = np.asanyarray(layer.data)
+    return data[:, 0] if data.ndim == 5 else data
+
+
+def maps_of(layer: Layer) -> Maps:
+    """The maps a layer holds with their names, those that are hidden left out."""
+    if not is_stack(layer):
+        raise InputError(f"{layer.name} holds no maps: choose a layer of maps (network, z, y, x).")
+    data, names = stack_data(layer), names_of(layer)
+    hidden = info(layer).get("hidden") or [False] * len(names)
+    kept = [i for i, away in enumerate(hidden[: len(names)]) if not away]
+    if len(kept) < len(names):
+        data, names = data[kept], [names[i] for i in kept]
+    if not names:
+        raise InputError(f"all maps of {layer.name} are hidden: show at least one.")
+    return Maps(data, grid_of(layer), names=names, provenance=info(layer).get("provenance") or {})
+
+
+def fit(viewer: ViewerModel, layer: Layer) -> None:
+    """Give the maps the axes they need beside the layers of this viewer; the map shown stays."""
+    if not is_stack(layer):
+        return
+    runs = [other for other in viewer.layers if is_run(other)]
+    start, stop = _times(runs) if runs else (0.0, 0.0)
+    shown, axis = current(viewer, layer), layer.axis_labels[0]
+    data = stack_data(layer)
+    scale, translate = np.array(layer.scale)[-3:], np.array(layer.translate)[-3:]
+    if runs:
+        data = data[:, None]
+        scale, translate = np.r_[1.0, stop - start, scale], np.r_[0.0, (start + stop) / 2, translate]
+        units, labels = ("pixel", "s", "mm", "mm", "mm"), (axis, "t", "z", "y", "x")
+    else:
+        scale, translate = np.r_[1.0, scale], np.r_[0.0, translate]
+        units, labels = ("pixel", "mm", "mm", "mm"), (axis, "z", "y", "x")  # type: ignore[assignment]
+    if layer.ndim == data.ndim and np.allclose(layer.scale, scale) and np.allclose(layer.translate, translate):
+        return
+    point = np.array(viewer.dims.point)[-3:]
+    if layer.ndim != data.ndim:
+        layer.data = data
+    layer.scale, layer.translate, layer.units, layer.axis_labels = scale, translate, units, labels
+    viewer.dims.set_point(range(viewer.dims.ndim - 3, viewer.dims.ndim), point)
+    look(viewer, layer, shown)
+
+
+def _times(runs: list[Layer]) -> tuple[float, float]:
+    """From when to when the runs last, in the viewer's seconds: the halves of their first and last volume included."""
+    ends = [(run.translate[0] - run.scale[0] / 2, run.translate[0] + (len(run.data) - 0.5) * run.scale[0]) for run in runs]
+    return min(start for start, _ in ends), max(stop for _, stop in ends)
+
+
+def _axis(viewer: ViewerModel, layer: Layer) -> int:
+    """Which of the viewer's dims is that of the maps; negative while the viewer has too few."""
+    return int(viewer.dims.ndim - layer.ndim)
+
+
+def current(viewer: ViewerModel, layer: Layer) -> int:
+    """Which map the slider is at."""
+    axis = _axis(viewer, layer)
+    if layer not in viewer.layers or axis < 0:
+        return 0
+    return int(np.clip(round(viewer.dims.point[axis]), 0, max(len(layer.data) - 1, 0)))
+
+
+def look(viewer: ViewerModel, layer: Layer, index: int) -> None:
+    """Move the slider to a map."""
+    axis = _axis(viewer, layer)
+    if layer in viewer.layers and axis >= 0:
+        viewer.dims.set_point(axis, float(index))
+
+
+class MapStacks:
+    """All layers of maps of one viewer: their axes kept apart from time, and the name of the map shown on the canvas.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+    """
+
+    _of_viewer: ClassVar[dict[int, MapStacks]] = {}
+
+    @classmethod
+    def of(cls, viewer: ViewerModel) -> MapStacks:
+        """Return the one of a viewer, from now on at work."""
+        viewer = getattr(viewer, "__wrapped__", viewer)  # widgets are given a proxy, each another one
+        known = cls._of_viewer.get(id(viewer))
+        if known is None:
+            known = cls._of_viewer[id(viewer)] = cls(viewer)
+            weakref.finalize(viewer, cls._of_viewer.pop, id(viewer), None)
+        return known
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = weakref.ref(viewer)
+        viewer.layers.events.inserted.connect(self._on_layers)
+        viewer.layers.events.removed.connect(self._on_layers)
+        viewer.layers.events.reordered.connect(self.name)
+        viewer.dims.events.point.connect(self.name)
+        viewer.dims.events.ndim.connect(self.name)
+        self._on_layers()
+
+    def _on_layers(self, event: Any = None) -> None:
+        viewer = self._viewer()
+        if viewer is None:
+            return
+        inserted = getattr(event, "type", "") == "inserted"
+        if inserted and is_stack(event.value):
+            event.value.events.visible.connect(self.name)
+        for layer in list(viewer.layers):
+            fit(viewer, layer)
+        self.name()
+
+    def name(self, event: Any = None) -> None:
+        """Write the name of the map that is seen, of the topmost layer of maps."""
+        viewer = self._viewer()
+        if viewer is None:
+            return
+        stack = next((layer for layer in reversed(viewer.layers) if layer.visible and is_stack(layer)), None)
+        known = viewer.canvas.overlays
+        if stack is None:
+            known.pop(TEXT, None)
+            return
+        if TEXT not in known:
+            known[TEXT] = TextOverlay(position="top_left", font_size=12, box=True)
+        known[TEXT].text = words(stack, current(viewer, stack))
+        known[TEXT].visible = True
+
+
+def words(layer: Layer, index: int) -> str:
+    """What is said of a map of a layer: its name, its place among the others, and what it explains where that is known."""
+    names, known = names_of(layer), info(layer)
+    said = [names[index], f"{index + 1} of {len(names)}"]
+    explained = known.get("explained")
+    if explained is not None and index < len(explained) and np.isfinite(explained[index]):
+        said.append(f"{100 * explained[index]:.1f} %")
+    if known.get("hidden") and known["hidden"][index]:
+        said.append("hidden")
+    return " · ".join(said)

@@ -1,0 +1,396 @@
+"""Networks in the viewer: one layer of all maps with a slider, an overview of who is strongest where, and what a person did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from napari.components import ViewerModel
+from napari.layers import Image, Labels, Layer
+from napari.utils.colormaps import CyclicLabelColormap, label_colormap
+from psygnal import Signal
+
+from napari_connectome.analyses.networks import NetworkMaps, Sketch
+from napari_connectome.core.errors import InputError
+from napari_connectome.core.region_table import one_line
+from napari_connectome.core.values import Maps
+from napari_connectome.layers import results
+from napari_connectome.layers.live_labels import LiveLabels
+from napari_connectome.layers.map_colors import MapColors
+from napari_connectome.layers.map_stack import MAPS, QUANTILE, MapStacks, current, fit, look, restack, stack_data, stack_layer
+from napari_connectome.layers.spatial import info, tell
+from napari_connectome.layers.styles import style_map, symmetric_limit
+
+Array = npt.NDArray[Any]
+
+OWNER = "dictionary-learning regions"
+NETWORKS, OVERVIEW, SKETCH = "networks", "network overview", "network sketch"
+"""Roles of the layers."""
+DENSE, STRONG = 0.5, 0.9
+"""Maps with weights in more than this share of the mask are coloured from this quantile of their weights on."""
+N_COLORS = 252
+"""As many networks have different colours."""
+
+
+class NetworkLayers:
+    """Shows networks and keeps what a person makes of them: names, order, which are hidden, which are dropped.
+
+    Positions count in the person's order, as the slider does. A network that is hidden stays on the slider, and is left out
+    of the overview and of what is exported.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+    owner : str
+        Whose layers these are, where several show networks.
+
+    Attributes
+    ----------
+    looked : Signal(int)
+        The slider has come to another network.
+    changed : Signal
+        Other networks, or other names, order, hidden or dropped ones.
+    """
+
+    looked = Signal(int)
+    changed = Signal()
+
+    def __init__(self, viewer: ViewerModel, owner: str = OWNER) -> None:
+        self.viewer = viewer
+        self.owner = owner
+        self._learned: NetworkMaps | None = None
+        self._order: list[int] = []  # positions in what was learned
+        self._names: list[str] = []
+        self._hidden: set[int] = set()
+        self._dropped: list[tuple[int, int]] = []  # place it had, network
+        self._layer: Image | None = None
+        self._colors: MapColors | None = None
+        self._sketch: Image | None = None
+        self._before: dict[str, Any] = {}
+        self._drawn: Any = None
+        self._looked = -1
+        self._overview = LiveLabels(viewer, OVERVIEW, owner)
+        viewer.dims.events.point.connect(self._on_dims)
+
+    def close(self) -> None:
+        """Stop following the viewer; the layers stay with the user."""
+        self.viewer.dims.events.point.disconnect(self._on_dims)
+        self._drop_colors()
+
+    # -- what there is ------------------------------------------------------------------------------------------------
+
+    @property
+    def layer(self) -> Image | None:
+        """The layer of all networks (network, z, y, x); None while there is none in the viewer."""
+        return self._layer if self._layer is not None and self._layer in self.viewer.layers else None
+
+    @property
+    def overview(self) -> Labels | None:
+        """The network with the largest weight in each voxel; None while there is none in the viewer."""
+        layer = self._overview.layer
+        return layer if layer is not None and layer in self.viewer.layers else None
+
+    @property
+    def maps(self) -> NetworkMaps:
+        """The networks in the person's order and with the person's names, hidden ones among them, dropped ones not."""
+        return self._taken(range(len(self._order)))
+
+    @property
+    def exported(self) -> NetworkMaps:
+        """The networks that are not hidden; one sentence where all are."""
+        shown = [i for i in range(len(self._order)) if not self.hidden(i)]
+        if not shown:
+            raise InputError("all networks are hidden: show at least one.")
+        return self._taken(shown)
+
+    @property
+    def current(self) -> int:
+        """The network the slider is at; 0 while no layer is there."""
+        layer = self.layer
+        return 0 if layer is None else current(self.viewer, layer)
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def hidden(self, index: int) -> bool:
+        """Whether a network is hidden."""
+        return self._order[index] in self._hidden
+
+    def color(self, index: int) -> Array:
+        """The colour (4,) of a network in the overview, 0 to 1; the same wherever it stands."""
+        return np.asarray(network_colors()[self._order[index] % (len(network_colors()) - 1) + 1])
+
+    # -- learning -----------------------------------------------------------------------------------------------------
+
+    def sketch(self, sketch: Sketch) -> None:
+        """Show what the networks look like so far, in place of those of before."""
+        inside = np.asarray(sketch.mask.data) > 0
+        k = len(sketch.maps)
+        layer = self._sketch
+        if layer is not None and layer in self.viewer.layers and len(layer.data) == k and self._drawn is sketch.mask:
+            stack_data(layer)[:, inside] = sketch.maps
+            self._dress(layer, sketch.maps)
+            layer.refresh(thumbnail=False, highlight=False, extent=False)
+            return
+        data = np.zeros((k, *sketch.mask.grid.shape), dtype=np.float32)
+        data[:, inside] = sketch.maps
+        maps = Maps(data, sketch.mask.grid, names=[f"network {i + 1}" for i in range(k)])
+        if layer is not None:
+            self._remove(layer)
+        else:
+            self._set_aside()
+        self._drawn = sketch.mask
+        layer = self._sketch = stack_layer(maps, "Networks (learning)", SKETCH, owner=self.owner)
+        MapStacks.of(self.viewer)
+        results.add(self.viewer, layer)
+        look(self.viewer, layer, 0)
+        self._dress(layer, sketch.maps)
+
+    def drop_sketch(self) -> None:
+        """Take the sketch away; all is as it was before learning."""
+        layer, self._sketch = self._sketch, None
+        if layer is None:
+            return
+        before, self._before = self._before, {}
+        for each, visible in before["visible"]:
+            each.visible = visible
+        self._remove(layer)
+        selection = self.viewer.layers.selection
+        selection.clear()
+        selection.update(each for each in before["selected"] if each in self.viewer.layers)
+        selection.active = before["active"] if before["active"] in self.viewer.layers else None
+        dims = self.viewer.dims
+        if dims.ndim == len(before["point"]):
+            dims.set_point(range(dims.ndim), before["point"])
+
+    def show(self, maps: NetworkMaps) -> None:
+        """Show networks just learned. What was shown before is renewed, or left to the person where they changed it."""
+        at = 0 if self._sketch is None else current(self.viewer, self._sketch)
+        if self._edited:
+            self._leave_to_user()
+        self._learned = maps
+        self._order, self._names = list(range(len(maps))), list(maps.names)
+        self._hidden, self._dropped = set(), []
+        layer = self._write_maps()
+        self._dress(layer, self._weights(maps))
+        layer.visible = True
+        self._write_overview()
+        if self._sketch is not None:
+            sketch, self._sketch = self._sketch, None
+            for each, visible in self._before["visible"]:
+                each.visible = visible
+            self._before = {}
+            self._remove(sketch)
+        self.look(min(at, len(maps) - 1))
+        MapStacks.of(self.viewer).name()
+        self.changed.emit()
+
+    # -- what a person does -------------------------------------------------------------------------------------------
+
+    def look(self, index: int) -> None:
+        """Move the slider to a network."""
+        layer = self.layer
+        if layer is not None:
+            look(self.viewer, layer, index)
+
+    def rename(self, index: int, name: str) -> None:
+        """Give a network a name of its own; `InputError` where it is empty or another's."""
+        name = one_line(name)
+        if not name:
+            raise InputError("a network needs a name: type at least one character.")
+        which = self._order[index]
+        if name in {self._names[i] for i in self._order if i != which}:
+            raise InputError(f"there is another network named {name}: give each its own name.")
+        self._names[which] = name
+        self._publish()
+
+    def reorder(self, indices: Sequence[int]) -> None:
+        """Put the networks into another order: `indices` are their present positions."""
+        if sorted(indices) != list(range(len(self._order))):
+            raise InputError("an order must name each network once.")
+        shown = self._order[self.current] if self._order else 0
+        self._order = [self._order[i] for i in indices]
+        self._rewrite(shown)
+
+    def set_hidden(self, index: int, hidden: bool) -> None:
+        """Leave a network out of the overview and of exports, or take it in again."""
+        (self._hidden.add if hidden else self._hidden.discard)(self._order[index])
+        self._publish()
+
+    def drop(self, index: int) -> None:
+        """Take a network away; `restore` brings it back."""
+        if len(self._order) < 2:
+            raise InputError("the last network cannot be dropped: remove the layer instead.")
+        shown = self._order[self.current]
+        which = self._order.pop(index)
+        self._dropped.append((index, which))
+        self._rewrite(shown)
+
+    def restore(self) -> bool:
+        """Bring back the network that was dropped last; return whether there was one."""
+        if not self._dropped:
+            return False
+        index, which = self._dropped.pop()
+        self._order.insert(min(index, len(self._order)), which)
+        self._rewrite(which)
+        return True
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """Names of the networks that `restore` can bring back, the last one last."""
+        return tuple(self._names[which] for _, which in self._dropped)
+
+    def highlight(self, index: int | None) -> None:
+        """Let the overview show one network only; None shows all."""
+        layer = self.overview
+        if layer is None:
+            return
+        if index is not None:
+            layer.selected_label = self._order[index] + 1
+        layer.show_selected_label = index is not None
+
+    # -- within -------------------------------------------------------------------------------------------------------
+
+    def _taken(self, indices: Sequence[int]) -> NetworkMaps:
+        if self._learned is None:
+            raise InputError("there are no networks yet: learn some first.")
+        which = [self._order[i] for i in indices]
+        return self._learned.take(which).renamed([self._names[i] for i in which])
+
+    @property
+    def _edited(self) -> bool:
+        """Whether a person has changed something of the networks shown."""
+        learned = self._learned
+        if learned is None or self.layer is None:
+            return False
+        return bool(
+            self._order != list(range(len(learned))) or self._names != list(learned.names) or self._hidden or self._dropped
+        )
+
+    def _set_aside(self) -> None:
+        """Remember how things are, and hide the networks of before."""
+        viewer, ours = self.viewer, [layer for layer in (self.layer, self.overview) if layer is not None]
+        self._before = {
+            "visible": [(layer, layer.visible) for layer in ours],
+            "selected": set(viewer.layers.selection),
+            "active": viewer.layers.selection.active,
+            "point": viewer.dims.point,
+        }
+        for layer in ours:
+            layer.visible = False
+
+    def _remove(self, layer: Layer) -> None:
+        if layer in self.viewer.layers:
+            self.viewer.layers.remove(layer)
+
+    def _weights(self, maps: NetworkMaps) -> Array:
+        return maps.data if maps.mask is None else maps.data[:, np.asarray(maps.mask.data) > 0]
+
+    def _leave_to_user(self) -> None:
+        """Give the layers to the person who worked on them, and set them aside."""
+        for layer in (self.layer, self.overview):
+            if layer is not None:
+                layer.visible = False
+        if self._layer is not None:
+            tell(self._layer, role=MAPS, owner="")
+        self._overview.leave()
+        self._layer = None
+
+    def _write_maps(self) -> Image:
+        """Write the networks into the layer there is, or into a new one."""
+        maps, name = self.maps, f"Networks ({len(self._order)})"
+        layer = self.layer or results.find(self.viewer, NETWORKS, self.owner)
+        if not isinstance(layer, Image):
+            layer = stack_layer(maps, name, NETWORKS, owner=self.owner)
+            tell(layer, title=name, unique_id=layer.unique_id)
+            results.add(self.viewer, layer)
+        else:
+            restack(layer, maps, name)
+        self._layer = layer
+        self._tell(layer)
+        fit(self.viewer, layer)
+        return layer
+
+    def _rewrite(self, shown: int) -> None:
+        """Write networks in another order, or fewer, and go on looking at the same one."""
+        if self.layer is not None:
+            self._write_maps()
+            self.look(self._order.index(shown) if shown in self._order else min(self.current, len(self._order) - 1))
+        self._publish()
+
+    def _publish(self) -> None:
+        """Write names and what is hidden, and say so."""
+        layer = self.layer
+        if layer is not None:
+            self._tell(layer)
+            MapStacks.of(self.viewer).name()
+        if self.overview is not None:
+            self._write_overview()
+        self.changed.emit()
+
+    def _tell(self, layer: Image) -> None:
+        maps = self.maps
+        hidden = [self.hidden(i) for i in range(len(self._order))]
+        explained = [float(share) for share in maps.explained]
+        tell(layer, names=list(maps.names), hidden=hidden, explained=explained, provenance=dict(maps.provenance))
+
+    def _write_overview(self) -> None:
+        learned = self._learned
+        assert learned is not None
+        kept = [which for which in self._order if which not in self._hidden]
+        labels = strongest(learned.data, kept)
+        features = {"index": [0, *(which + 1 for which in kept)], "name": ["none", *(self._names[which] for which in kept)]}
+        layer = self._overview.write(labels, learned.grid, "Network overview", pd.DataFrame(features))
+        if not info(layer).get("colored"):
+            layer.colormap = CyclicLabelColormap(colors=network_colors())
+            layer.opacity = 0.6
+            layer.visible = False
+            tell(layer, colored=True)
+
+    def _dress(self, layer: Image, weights: Array) -> None:
+        """Colour a layer of maps: both signs alike, nothing where there is no weight."""
+        limit, threshold = symmetric_limit(weights, QUANTILE), start_threshold(weights)
+        style_map(layer, limit, threshold)
+        if layer is self._sketch:
+            return
+        if self._colors is None or self._colors.layer is not layer:
+            self._drop_colors()
+            self._colors = MapColors(layer)
+        self._colors.show(limit, threshold)
+
+    def _drop_colors(self) -> None:
+        colors, self._colors = self._colors, None
+        if colors is not None:
+            colors.close()
+
+    def _on_dims(self) -> None:
+        now = self.current
+        if self.layer is not None and now != self._looked:
+            self._looked = now
+            self.looked.emit(now)
+
+
+def strongest(maps: Array, kept: Sequence[int]) -> Array:
+    """Which of these maps (k, z, y, x) has the largest weight in each voxel, as its position + 1; 0 where none has any."""
+    best = np.zeros(maps.shape[1:], dtype=np.float32)
+    labels = np.zeros(maps.shape[1:], dtype=np.min_scalar_type(len(maps)))
+    for which in kept:
+        size = np.abs(maps[which])
+        larger = size > best
+        labels[larger] = which + 1
+        best[larger] = size[larger]
+    return labels
+
+
+def start_threshold(weights: Array) -> float:
+    """From which weight on maps are coloured: all of sparse ones, the strongest of those that are nowhere 0."""
+    size = np.abs(weights[weights != 0])
+    return float(np.quantile(size, STRONG)) if size.size > DENSE * weights.size else 0.0
+
+
+def network_colors() -> Array:
+    """Colours (n, 4) of networks by their number from 1; the first is that of none."""
+    return np.asarray(label_colormap(N_COLORS).colors)
