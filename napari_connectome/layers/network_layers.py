@@ -62,6 +62,7 @@ class NetworkLayers:
         self.viewer = viewer
         self.owner = owner
         self._learned: NetworkMaps | None = None
+        self._learnings = 0
         self._order: list[int] = []  # positions in what was learned
         self._names: list[str] = []
         self._hidden: set[int] = set()
@@ -114,6 +115,21 @@ class NetworkLayers:
 
     def __len__(self) -> int:
         return len(self._order)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names, in the person's order; without a copy of the maps."""
+        return tuple(self._names[which] for which in self._order)
+
+    @property
+    def explained(self) -> Array:
+        """Share of the variance (k,) that each network alone explains."""
+        return np.empty(0) if self._learned is None else np.asarray(self._learned.explained)[self._order]
+
+    @property
+    def keys(self) -> tuple[tuple[int, int], ...]:
+        """What each network is known by: the same whatever it is called and wherever it stands, another after learning anew."""
+        return tuple((self._learnings, which) for which in self._order)
 
     def hidden(self, index: int) -> bool:
         """Whether a network is hidden."""
@@ -172,6 +188,7 @@ class NetworkLayers:
         if self._edited:
             self._leave_to_user()
         self._learned = maps
+        self._learnings += 1
         self._order, self._names = list(range(len(maps))), list(maps.names)
         self._hidden, self._dropped = set(), []
         layer = self._write_maps()
