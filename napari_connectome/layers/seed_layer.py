@@ -70,7 +70,7 @@ class SeedLayer:
     @classmethod
     def adopt(cls, viewer: ViewerModel, layer: Layer, grid: Grid) -> Self:
         """Take a points layer somebody made. One with a time axis is copied and hidden, for it shows at one time only."""
-        if isinstance(layer, Points) and layer.ndim == 4:
+        if isinstance(layer, Points) and layer.ndim > 3:
             mm = to_mm(grid, _world(layer)[:, -3:])
             table = pd.DataFrame(mm, columns=["x", "y", "z"])
             for column in {"name", "radius"} & set(layer.features.columns):

@@ -16,6 +16,7 @@ from napari_connectome.core.values import Run
 from napari_connectome.io.tables import write_table
 from napari_connectome.layers.correlation import CorrelationLayers
 from napari_connectome.layers.seeds import SeedPoints
+from napari_connectome.layers.time_axis import set_time, time_of
 from napari_connectome.widgets.form import ChoiceBox
 from napari_connectome.widgets.grow import Grow
 from napari_connectome.widgets.panel import Panel, row
@@ -307,12 +308,13 @@ class LiveSeed(QWidget):
 
     def _on_frame_chosen(self, index: int) -> None:
         # By its time, not its number: another run in the viewer may have another TR.
-        if self.viewer.dims.ndim == 4 and self._run is not None:
-            self.viewer.dims.set_point(0, index * self._run.tr)
+        if self._run is not None:
+            set_time(self.viewer, index * self._run.tr)
 
     def _on_dims(self) -> None:
-        if self.viewer.dims.ndim == 4:
-            self.plot.set_frame(self.viewer.dims.point[0])
+        time = time_of(self.viewer)
+        if time is not None:
+            self.plot.set_frame(time)
 
 
 def _sentence(text: str) -> str:

@@ -22,6 +22,7 @@ from napari_connectome.core.region_table import region_names
 from napari_connectome.core.values import Regions, Run
 from napari_connectome.layers.region_layer import RegionLayer
 from napari_connectome.layers.spatial import grid_of
+from napari_connectome.layers.time_axis import set_time, time_of
 from napari_connectome.widgets.measure_options import MeasureOptions
 from napari_connectome.widgets.panel import Panel, words
 from napari_connectome.widgets.region_results import RegionResults
@@ -228,14 +229,15 @@ class RegionMeasure(QWidget):
             self._show(found.renamed(_regions(found.regions.labels, found.regions.grid, names, origins)))
 
     def _on_dims(self) -> None:
-        if self.viewer.dims.ndim == 4:
-            self.results.show_volume(float(self.viewer.dims.point[0]))
+        time = time_of(self.viewer)
+        if time is not None:
+            self.results.show_volume(time)
 
     def _on_volume(self, index: int) -> None:
         # By its time, not its number: another run in the viewer may have another TR.
         found = self.results.measurement
-        if found is not None and self.viewer.dims.ndim == 4:
-            self.viewer.dims.set_point(0, index * found.series.tr)
+        if found is not None:
+            set_time(self.viewer, index * found.series.tr)
 
     def _let_go(self) -> None:
         """Stop following the regions."""

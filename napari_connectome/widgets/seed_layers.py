@@ -167,4 +167,4 @@ def _rank(layer: Layer) -> int:
 
 
 def _may_hold_seeds(layer: Layer) -> bool:
-    return isinstance(layer, Points) and layer.ndim in (3, 4)
+    return isinstance(layer, Points) and layer.ndim >= 3
