@@ -14,10 +14,12 @@ import numpy.typing as npt
 from napari_connectome.core.errors import Progress, part, silent
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.voxel_reader import finite_voxels
-from napari_connectome.core.weighted_sums import Weights, weight_matrix, weighted_sums
+from napari_connectome.core.weighted_sums import Weights, used_columns, weight_matrix, weighted_sums
 
 Array = npt.NDArray[Any]
 
+TOGETHER = 16
+"""Maps whose inner products with all others are found at once."""
 COLLINEAR = 1e-12
 """Eigenvalues of the maps' correlations below this are 0: of maps that add up to another, but for the rounding of float32."""
 
@@ -44,16 +46,17 @@ def map_series(data: Array, grid: Grid, maps: Array, volumes: Array, fwhm: float
         The solution of the smallest norm where maps depend on each other: of two that are the same, each has half. NaN for a
         map without a weight.
     """
-    weights = [_weights(image) for image in maps]
-    used = np.unique(np.concatenate([voxels for voxels, _ in weights]))
-    good = finite_voxels(data, volumes, used, part(progress, 0.0, 0.1))
+    weights = []
+    for i, image in enumerate(maps):
+        weights.append(_weights(image))
+        progress(0.1 * (i + 1) / len(maps), "reading the maps")
+    voxels, matrix = used_columns(weight_matrix(weights, grid))
+    good = finite_voxels(data, volumes, voxels, part(progress, 0.1, 0.2))
     if not good.all():
-        usable = np.zeros(int(np.prod(grid.shape)), dtype=bool)
-        usable[used[good]] = True
-        weights = [(voxels[usable[voxels]], values[usable[voxels]]) for voxels, values in weights]
-    matrix = weight_matrix(weights, grid)
-    sums = weighted_sums(data, grid, weights, volumes, fwhm, part(progress, 0.1, 1.0), "fitting the maps")
-    return np.asarray(sums @ _inverse((matrix @ matrix.T).toarray()))
+        weights = _only(weights, voxels[good], grid)
+        _, matrix = used_columns(weight_matrix(weights, grid))
+    inverse = _inverse(_products(matrix))
+    return weighted_sums(data, grid, weights, volumes, fwhm, part(progress, 0.2, 1.0), "fitting the maps") @ inverse
 
 
 def _weights(image: Array) -> Weights:
@@ -62,6 +65,19 @@ def _weights(image: Array) -> Weights:
     values[~np.isfinite(values)] = 0.0
     voxels = np.flatnonzero(values)
     return voxels, values[voxels]
+
+
+def _only(weights: list[Weights], voxels: Array, grid: Grid) -> list[Weights]:
+    """The weights in some voxels."""
+    usable = np.zeros(int(np.prod(grid.shape)), dtype=bool)
+    usable[voxels] = True
+    return [(where[usable[where]], values[usable[where]]) for where, values in weights]
+
+
+def _products(matrix: Any) -> Array:
+    """The inner products (r × r) of the rows of a sparse matrix, most of whose values may be there."""
+    some = [matrix[row : row + TOGETHER].toarray() for row in range(0, matrix.shape[0], TOGETHER)]
+    return np.hstack([np.asarray(matrix @ rows.T) for rows in some])
 
 
 def _inverse(products: Array) -> Array:

@@ -64,7 +64,7 @@ def weighted_sums(
     if fwhm > 0 and _weights_are_cheaper(grid, weights, fwhm, len(volumes)):
         start, smooth_data = 0.3, False
         weights = _smoothed(grid, weights, fwhm, part(progress, 0.0, start))
-    where, matrix = _used(weight_matrix(weights, grid))
+    where, matrix = used_columns(weight_matrix(weights, grid))
     read = reader(data, grid, where, fwhm if smooth_data else 0.0)
     progress = part(progress, start, 1.0)
     out = np.empty((len(volumes), len(weights)))
@@ -93,7 +93,7 @@ def weight_matrix(weights: Sequence[Weights], grid: Grid) -> Any:
     return csr_matrix((values, columns, ends), shape=(len(weights), int(np.prod(grid.shape))))
 
 
-def _used(matrix: Any) -> tuple[Array, Any]:
+def used_columns(matrix: Any) -> tuple[Array, Any]:
     """The columns of a sparse matrix that are used, ascending, and the matrix of these."""
     from scipy.sparse import csr_matrix
 
