@@ -192,10 +192,7 @@ def load_run(
     opened = _real(open_image(path, progress))
     if not opened.is_4d:
         raise InputError(f"{name} is a 3-D image of one volume and a run is needed: choose a 4-D image.")
-    seconds = opened.repetition.tr if tr is None else float(tr)
-    if seconds is None:
-        guess = f" (probably {opened.repetition.guess:g})" if opened.repetition.guess else ""
-        raise InputError(f"the TR of {name} is not known, since {opened.repetition.question}: pass tr=… in seconds{guess}.")
+    seconds = seconds_of(opened, tr)
     if isinstance(confounds, str | os.PathLike):
         from napari_connectome.io.confounds import read_confounds
 
@@ -203,6 +200,16 @@ def load_run(
     if columns is not None:
         confounds = _chosen(confounds, columns)
     return Run(opened.data, opened.grid, seconds, confounds, name=opened.name)  # type: ignore[arg-type]
+
+
+def seconds_of(opened: Opened, tr: float | None) -> float:
+    """The TR of a 4-D image: that given, or else the header's; one sentence where neither is known."""
+    seconds = opened.repetition.tr if tr is None else float(tr)
+    if seconds is None:
+        guess = f" (probably {opened.repetition.guess:g})" if opened.repetition.guess else ""
+        name = Path(opened.path).name
+        raise InputError(f"the TR of {name} is not known, since {opened.repetition.question}: pass tr=… in seconds{guess}.")
+    return seconds
 
 
 def _chosen(confounds: pd.DataFrame | Array | None, columns: str | Sequence[str]) -> pd.DataFrame:
