@@ -15,6 +15,7 @@ from psygnal import Signal
 
 from napari_connectome.analyses.networks import NetworkMaps, Sketch
 from napari_connectome.core.errors import InputError
+from napari_connectome.core.region_maps import strongest, supports
 from napari_connectome.core.region_table import one_line
 from napari_connectome.core.values import Maps
 from napari_connectome.layers import results
@@ -74,6 +75,7 @@ class NetworkLayers:
         self._drawn: Any = None
         self._looked = -1
         self._overview = LiveLabels(viewer, OVERVIEW, owner)
+        self._labelled: tuple[list[int], Array] | None = None  # which networks the overview shows, and how
         viewer.dims.events.point.connect(self._on_dims)
 
     def close(self) -> None:
@@ -189,6 +191,7 @@ class NetworkLayers:
             self._leave_to_user()
         self._learned = maps
         self._learnings += 1
+        self._labelled = None
         self._order, self._names = list(range(len(maps))), list(maps.names)
         self._hidden, self._dropped = set(), []
         layer = self._write_maps()
@@ -275,7 +278,8 @@ class NetworkLayers:
         if self._learned is None:
             raise InputError("there are no networks yet: learn some first.")
         which = [self._order[i] for i in indices]
-        return self._learned.take(which).renamed([self._names[i] for i in which])
+        taken = self._learned if which == list(range(len(self._learned))) else self._learned.take(which)
+        return taken.renamed([self._names[i] for i in which])
 
     @property
     def _edited(self) -> bool:
@@ -349,18 +353,18 @@ class NetworkLayers:
         self.changed.emit()
 
     def _tell(self, layer: Image) -> None:
-        maps = self.maps
         hidden = [self.hidden(i) for i in range(len(self._order))]
-        explained = [float(share) for share in maps.explained]
-        tell(layer, names=list(maps.names), hidden=hidden, explained=explained, provenance=dict(maps.provenance))
+        tell(layer, names=list(self.names), hidden=hidden, explained=self.explained.tolist())
 
     def _write_overview(self) -> None:
         learned = self._learned
         assert learned is not None
         kept = [which for which in self._order if which not in self._hidden]
-        labels = strongest(learned.data, kept)
+        if self._labelled is None or self._labelled[0] != kept:
+            ranks = strongest(supports(learned.data[kept]), learned.grid.shape)
+            self._labelled = kept, np.r_[0, np.array(kept) + 1][ranks]
         features = {"index": [0, *(which + 1 for which in kept)], "name": ["none", *(self._names[which] for which in kept)]}
-        layer = self._overview.write(labels, learned.grid, "Network overview", pd.DataFrame(features))
+        layer = self._overview.write(self._labelled[1], learned.grid, "Network overview", pd.DataFrame(features))
         if not info(layer).get("colored"):
             layer.colormap = CyclicLabelColormap(colors=network_colors())
             layer.opacity = 0.6
@@ -388,18 +392,6 @@ class NetworkLayers:
         if self.layer is not None and now != self._looked:
             self._looked = now
             self.looked.emit(now)
-
-
-def strongest(maps: Array, kept: Sequence[int]) -> Array:
-    """Which of these maps (k, z, y, x) has the largest weight in each voxel, as its position + 1; 0 where none has any."""
-    best = np.zeros(maps.shape[1:], dtype=np.float32)
-    labels = np.zeros(maps.shape[1:], dtype=np.min_scalar_type(len(maps)))
-    for which in kept:
-        size = np.abs(maps[which])
-        larger = size > best
-        labels[larger] = which + 1
-        best[larger] = size[larger]
-    return labels
 
 
 def start_threshold(weights: Array) -> float:

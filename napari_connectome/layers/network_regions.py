@@ -11,11 +11,12 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
 from napari_connectome.core.errors import InputError
+from napari_connectome.core.region_maps import strongest, supports
 from napari_connectome.core.values import Maps, Regions
 from napari_connectome.layers import results
 from napari_connectome.layers.live_labels import LiveLabels
 from napari_connectome.layers.map_stack import QUANTILE, MapStacks, fit, restack, stack_layer
-from napari_connectome.layers.network_layers import OWNER, strongest
+from napari_connectome.layers.network_layers import OWNER
 from napari_connectome.layers.spatial import tell
 from napari_connectome.layers.styles import style_map, symmetric_limit
 
@@ -84,7 +85,9 @@ class NetworkRegionLayers:
         self.regions = regions
         n = len(regions.table)
         name = f"Regions of networks ({n})"
-        layer = self._all.write(regions.labels, regions.grid, name, _features(regions.table), provenance=_provenance(regions))
+        layer = self._all.write(
+            regions.labels, regions.grid, name, _features(regions.table), provenance=dict(regions.provenance)
+        )
         if self._network is not None:
             self._write_one(self._network)
         if not live:
@@ -104,10 +107,12 @@ class NetworkRegionLayers:
     def show_maps(self) -> Image:
         """Show the map of each region, with a slider that names it."""
         regions = self._required()
-        weights = _maps(regions)
+        weights = regions.maps
         if weights is None:
             raise InputError("these regions have no maps: they were made from labels.")
-        maps = Maps(weights, regions.grid, names=[str(name) for name in regions.table["name"]], provenance=_provenance(regions))
+        maps = Maps(
+            weights, regions.grid, names=[str(name) for name in regions.table["name"]], provenance=dict(regions.provenance)
+        )
         name = f"Maps of regions ({len(maps)})"
         layer = self.maps_layer
         if layer is None:
@@ -125,19 +130,19 @@ class NetworkRegionLayers:
     def _write_one(self, network: int) -> None:
         """Write the regions of a network, each with the number it has among all."""
         regions = self._required()
-        source = _source_map(regions)
+        source = regions.source_map
         if source is None:
             raise InputError("these regions do not say which network each is of: they were made from labels.")
-        mine = np.flatnonzero(source == network)
+        mine = np.flatnonzero(np.asarray(source) == network)
         ids = regions.ids[mine]
-        weights = _maps(regions)
+        weights = regions.maps
         if weights is None:
             labels = np.where(np.isin(regions.labels, ids), regions.labels, 0)
         else:  # also what a stronger region of another network covers
-            labels = np.r_[0, regions.ids].astype(regions.labels.dtype)[strongest(weights, mine.tolist())]
+            labels = np.r_[0, ids].astype(regions.labels.dtype)[strongest(supports(weights[mine]), regions.grid.shape)]
         table = regions.table.loc[ids]
         of = str(table["network"].iloc[0]) if "network" in table and len(table) else f"network {network + 1}"
-        self._one.write(labels, regions.grid, f"Regions of {of}", _features(table), provenance=_provenance(regions))
+        self._one.write(labels, regions.grid, f"Regions of {of}", _features(table), provenance=dict(regions.provenance))
         layer = self.layer
         if self._network is None and layer is not None:
             self._was_visible, layer.visible = layer.visible, False
@@ -165,16 +170,3 @@ def _features(table: pd.DataFrame) -> pd.DataFrame:
     shown = [column for column in ("name", "network") if column in table]
     features = table[shown].rename_axis("index").reset_index()
     return pd.concat([pd.DataFrame({"index": [0], **{column: ["none"] for column in shown}}), features], ignore_index=True)
-
-
-def _maps(regions: Regions) -> Array | None:
-    return getattr(regions, "maps", None)
-
-
-def _source_map(regions: Regions) -> Array | None:
-    source = getattr(regions, "source_map", None)
-    return None if source is None else np.asarray(source)
-
-
-def _provenance(regions: Regions) -> dict[str, Any]:
-    return dict(getattr(regions, "provenance", None) or {})
