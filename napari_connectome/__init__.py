@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from napari_connectome.analyses.condition_test import condition_test as condition_test
     from napari_connectome.analyses.labeling import Labeling as Labeling
     from napari_connectome.analyses.labeling import make_regions as make_regions
+    from napari_connectome.analyses.networks import NetworkMaps as NetworkMaps
+    from napari_connectome.analyses.networks import Networks as Networks
     from napari_connectome.analyses.region_series import RegionSeries as RegionSeries
     from napari_connectome.analyses.region_series import region_series as region_series
     from napari_connectome.analyses.seed_map import SeedMap as SeedMap
@@ -34,7 +36,9 @@ if TYPE_CHECKING:
     from napari_connectome.io.load import load_regions as load_regions
     from napari_connectome.io.load import load_run as load_run
     from napari_connectome.io.load import load_volume as load_volume
+    from napari_connectome.io.run_file import RunFile as RunFile
     from napari_connectome.io.save import save as save
+    from napari_connectome.studies.learn_networks import learn_networks as learn_networks
 
 __version__ = "0.1.0"
 
@@ -44,9 +48,12 @@ _HOME = {
     "Grid": "core.grid",
     "Labeling": "analyses.labeling",
     "Maps": "core.values",
+    "NetworkMaps": "analyses.networks",
+    "Networks": "analyses.networks",
     "RegionSeries": "analyses.region_series",
     "Regions": "core.values",
     "Run": "core.values",
+    "RunFile": "io.run_file",
     "SeedMap": "analyses.seed_map",
     "SeedMapper": "analyses.seed_map",
     "Series": "core.values",
@@ -55,6 +62,7 @@ _HOME = {
     "brain_mask": "analyses.brain_mask",
     "clean": "core.cleaning",
     "condition_test": "analyses.condition_test",
+    "learn_networks": "studies.learn_networks",
     "load_design": "io.design",
     "load_regions": "io.load",
     "load_run": "io.load",
