@@ -148,6 +148,30 @@ def reduce_runs(
         return study.reduce(listed, inside, made_of, part(progress, 0.3, 1.0))
 
 
+def mask_of_runs(
+    runs: list[Any],
+    params: Networks | None = None,
+    *,
+    kept: Reductions | None = None,
+    leave_out: bool = False,
+    resample: bool = False,
+    executor: Executor | None = None,
+    progress: Progress = silent,
+) -> Reductions:
+    """The common mask that `reduce_runs` reduces these runs in, before any is reduced.
+
+    Returns
+    -------
+    Reductions
+        The mask, and the reductions that were kept: given as `kept` to `reduce_runs`, the mask is not made again.
+    """
+    study = _Study(Networks.given(params), kept, leave_out, resample, executor)
+    usable = study.usable(list(as_sources(runs)), None, part(progress, 0.0, 0.05))
+    _, inside, made_of = study.common(usable, part(progress, 0.05, 1.0))
+    subjects = () if kept is None else kept.subjects
+    return Reductions(inside, subjects, tuple(failure.sentence for failure in study.failures), made_of)
+
+
 def _aside(runs: Iterable[Source], folder: Path, progress: Progress) -> list[Source]:
     """Runs that can be had only once, put on the disk: they are needed for the mask and again for the reduction."""
     aside: list[Source] = []

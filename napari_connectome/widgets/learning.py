@@ -1,0 +1,123 @@
+"""One learning of networks as it runs in the background: the reductions first, then the maps, which can be looked at."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+
+from napari_connectome.analyses.networks import NetworkMaps, Networks, Sketch, networks_of
+from napari_connectome.core.errors import Progress, part
+from napari_connectome.core.sources import Source
+from napari_connectome.core.subject import Reductions
+from napari_connectome.core.values import Maps, Regions, Volume
+from napari_connectome.studies.cluster import cluster_executor
+from napari_connectome.studies.learn_networks import RunsFailed, mask_of_runs, reduce_runs
+
+REDUCED = 0.6
+"""Share of the work that is reducing, where all of it has to be done."""
+
+
+@dataclass(eq=False)
+class Learning:
+    """Everything one call needs, and what has come of it so far.
+
+    Parameters
+    ----------
+    sources : list of Source
+    params : Networks
+    mask : Volume, optional
+    start : Maps or Regions, optional
+    kept : Reductions, optional
+        From the call before.
+    agreed : set of str
+        Sentences of the runs that failed and may be left out.
+    resample : bool
+    address : str
+        Of a cluster's scheduler; "" for this machine.
+
+    Attributes
+    ----------
+    reductions : Reductions or None
+        Right also when the learning was cancelled after they were made.
+    sketch : Sketch or None
+        The newest; whoever takes it sets it to None.
+    """
+
+    sources: list[Source]
+    params: Networks
+    mask: Volume | None = None
+    start: Maps | Regions | None = None
+    kept: Reductions | None = None
+    agreed: frozenset[str] = frozenset()
+    resample: bool = False
+    address: str = ""
+    reductions: Reductions | None = None
+    sketch: Sketch | None = field(default=None, repr=False)
+
+    def learn(self, progress: Progress) -> NetworkMaps | None:
+        """The networks; None where runs failed that nobody has agreed to leave out: see `missing`."""
+        self.reduce(part(progress, 0.0, REDUCED))
+        assert self.reductions is not None
+        if self.missing:
+            return None
+        return networks_of(
+            self.reductions, self.params, start=self.start, progress=part(progress, REDUCED, 1.0), watch=self._watch
+        )
+
+    def reduce(self, progress: Progress) -> None:
+        """Reduce the runs; what could be done is kept also where the cluster was lost."""
+        params = self.params if self.start is None else self.params.replace(n_components=_count(self.start))
+        try:
+            with self._executor() as executor:
+                made = reduce_runs(
+                    self.sources, params, mask=self.mask, kept=self.kept, leave_out=True, resample=self.resample,
+                    executor=executor, progress=progress,
+                )  # fmt: skip
+        except RunsFailed as failed:
+            if failed.reductions is not None:
+                self.reductions = richer(self.kept, failed.reductions)
+            raise
+        self.reductions = richer(self.kept, made)
+
+    def common_mask(self, progress: Progress) -> Volume:
+        """The mask the runs have in common, or the one that was given; no run is reduced for it."""
+        if self.mask is not None:
+            return self.mask
+        with self._executor() as executor:
+            self.reductions = mask_of_runs(
+                self.sources,
+                self.params,
+                kept=self.kept,
+                leave_out=True,
+                resample=self.resample,
+                executor=executor,
+                progress=progress,
+            )
+        return self.reductions.mask
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Sentences of runs that failed, unless all of them may be left out."""
+        failed = () if self.reductions is None else self.reductions.left_out
+        return () if set(failed) <= self.agreed else failed
+
+    def _executor(self) -> AbstractContextManager[Executor | None]:
+        return cluster_executor(self.address) if self.address else nullcontext()
+
+    def _watch(self, sketch: Sketch) -> None:
+        self.sketch = sketch
+
+
+def richer(kept: Reductions | None, made: Reductions) -> Reductions:
+    """The reductions just made, with the rows that were kept of the same runs where these are more."""
+    known = {} if kept is None else {subject.key: subject for subject in kept.subjects if subject.key is not None}
+    subjects = []
+    for subject in made.subjects:
+        before = known.get(subject.key, subject)
+        subjects.append(replace(before, name=subject.name) if len(before.rows) > len(subject.rows) else subject)
+    return replace(made, subjects=tuple(subjects))
+
+
+def _count(start: Maps | Regions) -> int:
+    return len(start) if isinstance(start, Maps) else len(start.ids)

@@ -1,0 +1,340 @@
+"""Learning networks: the runs, how, where, what to start from; and watching it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+from napari.layers import Labels, Layer
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from napari_connectome.analyses.networks import NetworkMaps, Networks
+from napari_connectome.core.errors import Progress
+from napari_connectome.core.sources import Source
+from napari_connectome.core.subject import Reductions
+from napari_connectome.core.values import Maps, Regions, Volume
+from napari_connectome.core.words import some
+from napari_connectome.layers.map_stack import is_stack, maps_of
+from napari_connectome.layers.network_layers import SKETCH
+from napari_connectome.layers.preview import Preview, is_preview
+from napari_connectome.layers.spatial import info, is_volume, regions_of, volume_of
+from napari_connectome.widgets.correlation_map import _in_words
+from napari_connectome.widgets.form import ParamsForm
+from napari_connectome.widgets.layer_choice import LayerChoice
+from napari_connectome.widgets.learning import Learning
+from napari_connectome.widgets.panel import Panel, button, row, words
+from napari_connectome.widgets.preferences import scheduler
+from napari_connectome.widgets.run_list import RunList
+from napari_connectome.widgets.section import Section
+from napari_connectome.widgets.work import Work, WorkBar, told
+
+OWNER = "dictionary-learning mask"
+LOOK = 200
+"""Milliseconds between two looks at the maps while they are learned."""
+OF_A_DICTIONARY, OF_ICA = ("alpha", "search"), ("n_init", "ratio")
+
+
+class NetworkLearning(QWidget):
+    """Choose, learn, watch.
+
+    Parameters
+    ----------
+    panel : Panel
+        The dock widget it is part of.
+
+    Attributes
+    ----------
+    started, ended : Signal
+        Learning has begun; it has ended, whether anything came of it or not.
+    sketched : Signal(Sketch)
+        What the networks look like so far.
+    learned : Signal(NetworkMaps)
+        Just before `ended`.
+    runs : RunList
+    kept : Reductions or None
+        Of the runs, from the last time.
+    sources : list of Source
+    params : Networks
+        What was learned from last, and how.
+    """
+
+    started = Signal()
+    ended = Signal()
+    sketched = Signal(object)
+    learned = Signal(object)
+
+    def __init__(self, panel: Panel) -> None:
+        super().__init__()
+        self.viewer = panel.viewer
+        self.kept: Reductions | None = None
+        self.sources: list[Source] = []
+        self.params = Networks()
+        self.learning: Learning | None = None
+        self._agreed: frozenset[str] = frozenset()
+        self._began = 0.0
+        self._after: Any = None  # what goes on once runs are left out
+        self.preview = Preview(self.viewer, OWNER)
+        self._build(panel)
+        self._look = panel.timer(LOOK, self._on_look)
+        self._connect(panel)
+        self._show_fields()
+        self._on_cleaning()
+
+    def _build(self, panel: Panel) -> None:
+        self.runs = RunList(panel)
+        self.form = ParamsForm(Networks(), fields=("n_components", "method", "alpha", "search", "fwhm", "mask"))
+        self.mask_choice = LayerChoice(self.viewer, self._fits_mask, instead="common to the runs")
+        self.mask_choice.setToolTip("The voxels to learn from: those of most runs' brain masks, or those above 0 in a layer.")
+        self.preview_button = QPushButton("Preview")
+        self.preview_button.setCheckable(True)
+        self.preview_button.setToolTip("Show the outline of the mask, and how much it holds.")
+        self.start_choice = LayerChoice(self.viewer, self._fits_start, instead="nothing")
+        self.start_choice.setToolTip(
+            "Networks to begin with: a layer of maps, or regions, one network each; they decide how many."
+        )
+        self.cleaning = ParamsForm(Networks().cleaning, fields=("detrend", "high_pass", "low_pass", "filter"))
+        self.cleaning_section = Section(self.cleaning)
+        self.more = ParamsForm(Networks(), fields=("n_init", "ratio", "seed"))
+        self.learn_button = QPushButton("Learn")
+        self.learn_button.setToolTip(
+            "Learn the networks in the background; they can be watched, and Cancel leaves nothing behind."
+        )
+        self.work = Work(self)
+        self.message, self.account, self.place = words(), words(), words()
+        self.leave_out_button = button("Leave out and go on", "Go on without the runs that cannot be used.", self._leave_out)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        for part in (self.runs, self.form):
+            column.addWidget(part)
+        column.addLayout(row("Within", self.mask_choice, self.preview_button))
+        column.addLayout(row("Start from", self.start_choice))
+        line = QHBoxLayout()
+        line.addWidget(self.learn_button, 1)
+        for part in (self.cleaning_section, Section(self.more, "Random starts and threshold"), self.place):
+            column.addWidget(part)
+        column.addLayout(line)
+        for part in (WorkBar(self.work), self.message, self.leave_out_button, self.account):
+            column.addWidget(part)
+        column.addStretch(1)
+        for part in (self.message, self.account, self.place, self.leave_out_button):
+            part.hide()
+
+    def _connect(self, panel: Panel) -> None:
+        panel.at_end(self.work.close)
+        panel.at_end(self.mask_choice.close_choice)
+        panel.at_end(self.start_choice.close_choice)
+        panel.at_end(self.preview.clear)
+        self.runs.changed.connect(self._on_runs)
+        self.form.changed.connect(self._show_fields)
+        self.form.changed.connect(self._hide_mask)
+        self.cleaning.changed.connect(self._on_cleaning)
+        self.mask_choice.chosen.connect(self._hide_mask)
+        self.start_choice.chosen.connect(self._show_fields)
+        self.preview_button.clicked.connect(self._on_preview)
+        self.learn_button.clicked.connect(self.learn)
+        self.work.failed.connect(self._on_failed)
+        self.work.cancelled.connect(self._on_cancelled)
+        self.work.ended.connect(self._on_ended)
+
+    # -- what is asked for --------------------------------------------------------------------------------------------
+
+    def parameters(self) -> Networks:
+        """The parameters as the forms show them; `InputError` where they do not go together."""
+        more = self.more.value
+        return self.form.value.replace(n_init=more.n_init, ratio=more.ratio, seed=more.seed, cleaning=self.cleaning.value)
+
+    def learn(self) -> None:
+        """Learn with the options shown, in the background; a learning that goes on is stopped for it."""
+        self._after = self.learn
+        learning = self._gathered()
+        if learning is None:
+            return
+        self.preview_button.setChecked(False)
+        self.preview.clear()
+        self.learning, self._began = learning, time.monotonic()
+        self.work.run(learning.learn, then=self._on_learned)
+        self._look.start()
+        self.started.emit()
+
+    def _gathered(self) -> Learning | None:
+        """What is asked for; None where something stands in the way, which is said."""
+        self.say("")
+        if self.runs.busy:
+            self.say("The headers of the runs are still being read: press again in a moment.")
+            return None
+        with told(self._refuse):
+            sources = self.runs.sources()
+            return Learning(
+                sources, self.parameters(), self._mask(), self._start(),
+                self.kept, self._agreed, self.runs.resample.isChecked(), scheduler(),
+            )  # fmt: skip
+        return None
+
+    def _mask(self) -> Volume | None:
+        layer = self.mask_choice.layer
+        return None if layer is None else volume_of(layer, self._grids())
+
+    def _start(self) -> Maps | Regions | None:
+        layer = self.start_choice.layer
+        if layer is None:
+            return None
+        return regions_of(layer, self._grids()) if isinstance(layer, Labels) else maps_of(layer)
+
+    def _grids(self) -> list[Any]:
+        return [entry.grid for entry in self.runs.used if entry.grid is not None][:1]
+
+    def _fits_mask(self, layer: Layer) -> bool:
+        return is_volume(layer) and not is_preview(layer)
+
+    def _fits_start(self, layer: Layer) -> bool:
+        labels = isinstance(layer, Labels) and layer.data.ndim == 3 and not is_preview(layer)
+        return labels or (is_stack(layer) and info(layer).get("role") != SKETCH)
+
+    # -- what comes of it ---------------------------------------------------------------------------------------------
+
+    def _on_look(self) -> None:
+        """Show the newest sketch, and look again."""
+        learning = self.learning
+        if learning is None:
+            return
+        sketch, learning.sketch = learning.sketch, None
+        if sketch is not None:
+            self.sketched.emit(sketch)
+        self._look.start()
+
+    def _on_learned(self, maps: NetworkMaps | None) -> None:
+        learning, self.learning = self.learning, None
+        assert learning is not None
+        assert learning.reductions is not None
+        self.kept = learning.reductions
+        self.runs.mark_failed(learning.reductions.left_out)
+        if maps is None:
+            self._refuse(" ".join(learning.missing), leave_out=len(learning.missing))
+        else:
+            self.say("")
+            self.sources, self.params = learning.sources, learning.params
+            self._account(maps, time.monotonic() - self._began)
+            self.learned.emit(maps)
+        self.ended.emit()
+
+    def _leave_out(self) -> None:
+        """Go on without the runs that cannot be used, with what was asked for."""
+        self.runs.leave_out([entry for entry, _ in self.runs.troubles()])
+        failed = () if self.kept is None else self.kept.left_out
+        self._agreed = self._agreed | frozenset(failed)
+        self._after()
+
+    def _on_failed(self, sentence: str) -> None:
+        self._stopped()
+        self._refuse(f"{sentence[:1].upper()}{sentence[1:]}")
+
+    def _on_cancelled(self) -> None:
+        self._stopped()
+        self.say("Cancelled; nothing was changed." + self._kept_in_words())
+
+    def _on_ended(self) -> None:
+        self._look.stop()
+
+    def _stopped(self) -> None:
+        """Nothing has come of it but reductions, which are kept."""
+        learning, self.learning = self.learning, None
+        if learning is not None:
+            self.kept = learning.reductions or self.kept
+            self.ended.emit()
+
+    # -- the mask -----------------------------------------------------------------------------------------------------
+
+    def _on_preview(self, on: bool) -> None:
+        self.preview.clear()
+        self.account.hide()
+        if on:
+            self.preview_mask()
+
+    def preview_mask(self) -> None:
+        """Show the mask that would be learned in."""
+        self._after = self.preview_mask
+        learning = self._gathered()
+        if learning is None:
+            self.preview_button.setChecked(False)
+            return
+
+        def look(progress: Progress) -> tuple[Learning, Volume]:
+            return learning, learning.common_mask(progress)
+
+        self.work.run(look, then=self._on_mask)
+
+    def _on_mask(self, found: tuple[Learning, Volume]) -> None:
+        learning, mask = found
+        self.kept = learning.reductions or self.kept
+        self.preview_button.setChecked(True)
+        self.preview.show(np.asarray(mask.data > 0), mask.grid)
+        inside = int((mask.data > 0).sum())
+        share = f"{100 * inside / mask.data.size:.0f} % of the box"
+        self._tell(f"The mask holds {inside:,} voxels, {inside * mask.grid.voxel_volume / 1000:,.0f} cm³, {share}.")
+
+    def _hide_mask(self, *_: Any) -> None:
+        """What is shown is not what would be used any more."""
+        if self.preview.layer is not None:
+            self.preview_button.setChecked(False)
+            self.preview.clear()
+
+    # -- what is shown ------------------------------------------------------------------------------------------------
+
+    def say(self, sentence: str) -> None:
+        """Show one sentence where the user looks; "" takes it away."""
+        self.message.setText(sentence)
+        self.message.setVisible(bool(sentence))
+        self.leave_out_button.hide()
+
+    def _refuse(self, sentence: str, leave_out: int = 0) -> None:
+        """Say what stands in the way, and offer to leave out the runs that do."""
+        self.say(sentence)
+        n = leave_out or len(self.runs.troubles())
+        self.leave_out_button.setText(f"Leave out {some(n, 'run')} and go on")
+        self.leave_out_button.setVisible(n > 0)
+
+    def _tell(self, sentence: str) -> None:
+        self.account.setText(sentence)
+        self.account.show()
+
+    def _account(self, maps: NetworkMaps, seconds: float) -> None:
+        inside = "" if maps.mask is None else f" in {int(np.count_nonzero(maps.mask.data)):,} voxels"
+        runs = some(len(maps.subjects), "run")
+        parts = [f"{len(maps)} networks of {runs}{inside} explain {100 * maps.score:.1f} % of the variance; {seconds:.1f} s."]
+        if np.isfinite(maps.objective):
+            passes = (
+                f" after {some(len(maps.objectives) - 1, 'pass')}".replace("passs", "passes")
+                if len(maps.objectives) > 1
+                else ""
+            )
+            parts.append(f"Objective {maps.objective:.4g}{passes}.")
+        parts += [f"Left out: {sentence}" for sentence in maps.left_out]
+        self._tell(" ".join(parts) + self._kept_in_words())
+
+    def _kept_in_words(self) -> str:
+        if self.kept is None or not self.kept.subjects:
+            return ""
+        n = len(self.kept.subjects)
+        return f" The reductions of {some(n, 'run')} are kept: fewer networks, another method or sparsity start at once."
+
+    def _on_runs(self) -> None:
+        self._hide_mask()
+        if not self.work.busy:
+            self.say("")
+
+    def _on_cleaning(self) -> None:
+        self.cleaning_section.setText(_in_words(self.cleaning))
+
+    def _show_fields(self, *_: Any) -> None:
+        """Switch off what the method does not ask for."""
+        dictionary = self.form.value.method == "dictionary"
+        for field in OF_A_DICTIONARY:
+            self.form.widget(field).setEnabled(dictionary)
+        self.more.widget("ratio").setEnabled(not dictionary)
+        self.form.widget("n_components").setEnabled(self.start_choice.layer is None)
+        self.form.widget("mask").setEnabled(self.mask_choice.layer is None)
+        address = scheduler()
+        self.place.setText(f"Runs are reduced on the cluster of {address} (Preferences > Connectome).")
+        self.place.setVisible(bool(address))

@@ -1,0 +1,109 @@
+"""The runs of a list as rows: which are ticked, how long they are, what is regressed out, and how each stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtGui import QKeySequence
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QShortcut, QTableWidget, QTableWidgetItem, QWidget
+
+from napari_connectome.widgets.region_table import ROWS, WARNING
+from napari_connectome.widgets.run_entry import RunEntry, State
+
+COLUMNS = (
+    ("Run", "Layers and files; untick those that are to be left out.", 0),
+    ("State", "Whether the run can be used; hover over a word for what is the matter.", 58),
+    ("Volumes", "Number of volumes.", 54),
+    ("TR s", "Repetition time: seconds from one volume to the next.", 38),
+    ("Confounds", "The table that came with the layer, or lies beside the file by its BIDS name.", 72),
+)
+NARROWEST = 84
+"""Pixels below which the names get no narrower; then the table scrolls sideways."""
+FEWEST, MOST = 4, 10
+"""Rows shown before it scrolls."""
+
+
+class RunTable(QTableWidget):
+    """A row a run.
+
+    Attributes
+    ----------
+    ticked : Signal(int, bool)
+        A row was ticked or unticked by a person.
+    delete_pressed : Signal
+    """
+
+    ticked = Signal(int, bool)
+    delete_pressed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(0, len(COLUMNS), parent)
+        self.setHorizontalHeaderLabels([header for header, _, _ in COLUMNS])
+        for i, (_, tip, _) in enumerate(COLUMNS):
+            self.horizontalHeaderItem(i).setToolTip(tip)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(ROWS)
+        self.horizontalHeader().setMinimumSectionSize(28)
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # the names of runs differ in the middle
+        self.setWordWrap(False)
+        self.itemChanged.connect(self._on_changed)
+        delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self)
+        delete.setContext(Qt.ShortcutContext.WidgetShortcut)
+        delete.activated.connect(self.delete_pressed)
+        self._fit_height()
+
+    @property
+    def chosen(self) -> list[int]:
+        """The rows selected, from the first."""
+        return sorted({index.row() for index in self.selectionModel().selectedRows()})
+
+    def show_runs(self, entries: Sequence[RunEntry], states: Sequence[State]) -> None:
+        """Show other runs, or how they stand now; the rows selected stay selected."""
+        with QSignalBlocker(self):
+            self.setRowCount(len(entries))
+            for row, (entry, state) in enumerate(zip(entries, states, strict=True)):
+                self._fill(row, entry, state)
+        self._fit_height()
+
+    def resizeEvent(self, event: Any) -> None:  # noqa: N802
+        """The names take what room the numbers leave."""
+        super().resizeEvent(event)
+        self._fit_width()
+
+    def _fill(self, row: int, entry: RunEntry, state: State) -> None:
+        known = entry.grid is not None
+        tr = "?" if entry.tr is None else f"{entry.tr:g}"
+        confounds = entry.confounds_name if known else ""
+        texts = (entry.name, state.word, str(entry.n_volumes) if known else "", tr if known else "", confounds)
+        whole = state.sentence or (entry.path or f"layer {entry.name}")
+        for column, text in enumerate(texts):
+            item = self.item(row, column)
+            if item is None:
+                item = QTableWidgetItem()
+                self.setItem(row, column, item)
+            item.setText(text)
+            item.setToolTip(confounds if column == 4 else whole)
+            item.setForeground(WARNING if state.sentence else self.palette().text())
+        first = self.item(row, 0)
+        first.setFlags(first.flags() | Qt.ItemFlag.ItemIsUserCheckable)
+        first.setCheckState(Qt.CheckState.Checked if entry.used else Qt.CheckState.Unchecked)
+
+    def _fit_width(self) -> None:
+        fixed = sum(width for _, _, width in COLUMNS)
+        for i, (_, _, width) in enumerate(COLUMNS):
+            self.setColumnWidth(i, width or max(NARROWEST, self.viewport().width() - fixed))
+
+    def _fit_height(self) -> None:
+        rows = min(max(self.rowCount(), FEWEST), MOST)
+        self.setFixedHeight(self.horizontalHeader().sizeHint().height() + rows * ROWS + 16)
+
+    def _on_changed(self, item: QTableWidgetItem) -> None:
+        if item.column() == 0:
+            self.ticked.emit(item.row(), item.checkState() == Qt.CheckState.Checked)
