@@ -13,7 +13,7 @@ import pandas as pd
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.origins import Origin, Origins
-from napari_connectome.core.region_maps import COLUMNS, Support, default_names, dense, map_table, strongest, supports
+from napari_connectome.core.region_maps import COLUMNS, Support, default_names, dense, finite, map_table, strongest, supports
 from napari_connectome.core.region_table import region_table
 
 Array = npt.NDArray[Any]
@@ -245,7 +245,7 @@ class Regions:
             The parameters and inputs that made them.
         """
         if not isinstance(maps, list):
-            maps = _finite(_weights(maps, grid))
+            maps = finite(_weights(maps, grid))
         regions = maps if isinstance(maps, list) else supports(maps)
         if len(names) not in (0, len(regions)):
             raise InputError(f"{len(names)} names were given for {len(regions)} regions: give one name a region.")
@@ -314,14 +314,6 @@ def _weights(maps: Any, grid: Grid) -> Array:
     if not len(images):
         raise InputError("regions that are maps need one map at least, and none was given.")
     return images.astype(np.float32, copy=False)
-
-
-def _finite(images: Array) -> Array:
-    """Maps with 0 for NaN and infinities; the same array where there are none."""
-    # A sum is finite where all are, and takes no room as a mask of all voxels would.
-    if all(np.isfinite(image.sum(dtype=np.float64)) for image in images):
-        return images
-    return np.nan_to_num(images, nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _table_of_maps(maps: Array, labels: Array, grid: Grid, given: pd.DataFrame) -> pd.DataFrame:
@@ -395,9 +387,69 @@ class Series:
         return pd.DataFrame(self.data, columns=list(self.names), index=pd.Index(times, name="time"))
 
 
+@dataclass(frozen=True, eq=False)
+class Connectome:
+    """How strongly regions go together, for each of several subjects.
+
+    Parameters
+    ----------
+    matrices : (s, r, r) array
+        Symmetric; one subject's may be (r, r). A region without a series has NaN in its row and column.
+    names : sequence of str
+        Of the regions, in the order of the rows.
+    kind : str
+        "correlation", "partial_correlation", "covariance" or "precision".
+    shrinkage : (s,) array, optional
+        The share of each subject's covariance that was replaced by the same variance for all and no covariance; 0 for none. A
+        correlation is smaller by just this share.
+    coordinates : (r × 3) array, optional
+        x, y, z of the regions in mm.
+    """
+
+    matrices: Array
+    names: Sequence[str]
+    kind: str = "correlation"
+    shrinkage: Array | None = None
+    coordinates: Array | None = None
+
+    def __post_init__(self) -> None:
+        matrices = np.asarray(self.matrices, dtype=np.float64)
+        matrices = matrices[None] if matrices.ndim == 2 else matrices
+        if matrices.ndim != 3 or matrices.shape[1] != matrices.shape[2] or not len(matrices):
+            raise InputError(f"a connectome needs square matrices (s, r, r), and those given have shape {matrices.shape}.")
+        s, r = matrices.shape[:2]
+        if len(self.names) != r:
+            raise InputError(f"{len(self.names)} names were given for {r} regions: give one name a row.")
+        shrinkage = np.zeros(s) if self.shrinkage is None else np.asarray(self.shrinkage, dtype=np.float64).reshape(-1)
+        if len(shrinkage) != s:
+            raise InputError(f"{len(shrinkage)} shrinkages were given for {s} subjects: give one a subject.")
+        object.__setattr__(self, "matrices", matrices)
+        object.__setattr__(self, "names", tuple(self.names))
+        object.__setattr__(self, "shrinkage", shrinkage)
+        if self.coordinates is not None:
+            places = np.asarray(self.coordinates, dtype=np.float64)
+            if places.shape != (r, 3):
+                raise InputError(f"the coordinates have shape {places.shape} for {r} regions: give x, y, z in mm for each.")
+            object.__setattr__(self, "coordinates", places)
+
+    @property
+    def mean(self) -> Array:
+        """The mean over subjects (r × r), of each pair over those that have it; NaN where none has."""
+        known = np.isfinite(self.matrices)
+        count = known.sum(axis=0)
+        total = np.where(known, self.matrices, 0.0).sum(axis=0)
+        return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))
+
+    def to_frame(self, subject: int | None = None) -> pd.DataFrame:
+        """One subject's matrix, or the mean, as a table with the names on both sides."""
+        matrix = self.mean if subject is None else self.matrices[subject]
+        return pd.DataFrame(matrix, index=list(self.names), columns=list(self.names))
+
+
 _MADE = {
     Run: "load_run(path) or Run(data, grid, tr)",
     Volume: "load_volume(path) or Volume(data, grid)",
     Regions: "load_regions(path) or Regions(labels, grid)",
+    Series: "region_series(run, regions) or Series(data, names, tr)",
 }
 """How values are made, for people who gave something else."""

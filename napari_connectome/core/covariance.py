@@ -1,0 +1,69 @@
+"""The covariance of several series, and what is made of it: correlation, precision, partial correlation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_connectome.core.errors import InputError
+
+Array = npt.NDArray[Any]
+
+SINGULAR = 1e-12
+"""Eigenvalues of a correlation matrix below this share of the largest are 0: the matrix has no inverse."""
+
+
+def covariance(series: Array, estimator: str) -> tuple[Array, float]:
+    """Estimate the covariance of series (t × r).
+
+    Parameters
+    ----------
+    series : (t × r) float64 array
+    estimator : str
+        "empirical": the mean of the products about the means, over t. "ledoit_wolf": this, drawn towards the mean variance on
+        the diagonal and 0 elsewhere, by the share that makes the expected error smallest.
+
+    Returns
+    -------
+    (r × r) float64 array
+    float
+        That share, the shrinkage; 0 for "empirical".
+    """
+    centred = series - series.mean(axis=0)
+    if estimator == "empirical":
+        return np.asarray(centred.T @ centred / len(centred)), 0.0
+    from sklearn.covariance import ledoit_wolf
+
+    matrix, shrinkage = ledoit_wolf(centred, assume_centered=True)
+    return np.asarray(matrix), float(shrinkage)
+
+
+def to_correlation(matrix: Array) -> Array:
+    """A covariance (r × r) brought to variances of 1."""
+    scale = 1 / np.sqrt(np.diag(matrix))
+    found = matrix * np.outer(scale, scale)  # symmetric to the last bit
+    np.fill_diagonal(found, 1.0)
+    return np.asarray(found)
+
+
+def to_precision(matrix: Array) -> Array:
+    """The inverse of a covariance (r × r); one sentence where there is none."""
+    from scipy.linalg import inv
+
+    values = np.linalg.eigvalsh(to_correlation(matrix))
+    if not values[0] > SINGULAR * values[-1]:
+        raise InputError(
+            f"the covariance of {len(matrix)} series has no inverse: they depend on each other, or have too few volumes; "
+            "use the estimator ledoit_wolf, fewer regions or a longer run."
+        )
+    inverse = np.asarray(inv(matrix))
+    return (inverse + inverse.T) / 2
+
+
+def to_partial_correlation(precision: Array) -> Array:
+    """The correlation of each pair of series that the others do not explain, from the precision (r × r)."""
+    found = -to_correlation(precision)
+    np.fill_diagonal(found, 1.0)
+    return found
