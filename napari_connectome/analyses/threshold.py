@@ -14,6 +14,7 @@ from napari_connectome.core.errors import InputError
 from napari_connectome.core.masks import background_mask, inside_of
 from napari_connectome.core.neighbours import connectivity_param
 from napari_connectome.core.params import Params, param
+from napari_connectome.core.percentile import percentile
 from napari_connectome.core.pieces import pieces
 from napari_connectome.core.values import Volume, expect
 
@@ -163,7 +164,7 @@ class Thresholder:
             return params.value
         if params.method == "percentile":
             values = self._magnitudes if params.two_sided else self._positive
-            return _percentile(values, params.percentile) + 1e-5 if len(values) else math.inf
+            return percentile(values, params.percentile) + 1e-5 if len(values) else math.inf
         return self._z_level(params)
 
     def _z_level(self, params: Threshold) -> float:
@@ -258,17 +259,6 @@ def _p_values(p: Volume) -> Array:
             "give p, not its logarithm."
         )
     return values
-
-
-def _percentile(ordered: Array, percent: float) -> float:
-    """Like ``scipy.stats.scoreatpercentile``, of values in ascending order; the same number to the last bit."""
-    place = percent / 100.0 * (len(ordered) - 1)
-    i = int(place)
-    if i == place:
-        return float(ordered[i])
-    low, high = i + 1 - place, place - i
-    pair = ordered[i : i + 2].astype(np.float64)
-    return float((pair[0] * low + pair[1] * high) / (low + high))
 
 
 def _descending(z: Array) -> tuple[Array, Array]:

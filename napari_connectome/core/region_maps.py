@@ -20,6 +20,14 @@ COLUMNS = ("name", "x", "y", "z", "size_mm3", "peak", "peak_x", "peak_y", "peak_
 """What a table says of each region that is a map."""
 
 
+def finite(images: Array) -> Array:
+    """Maps with 0 for NaN and infinities; the same array where there are none."""
+    # A sum is finite where all are, and takes no room as a mask of all voxels would.
+    if all(np.isfinite(image.sum(dtype=np.float64)) for image in images):
+        return images
+    return np.nan_to_num(images, nan=0.0, posinf=0.0, neginf=0.0)
+
+
 def supports(maps: Array) -> list[Support]:
     """The voxels of each map (r, z, y, x) that are neither 0 nor NaN or infinite, and the weights there."""
     return [_support(image.reshape(-1)) for image in maps]
