@@ -32,10 +32,11 @@ def start_maps(start: Maps | Regions, mask: Volume) -> Array:
     else:
         labels = start.labels[inside]  # type: ignore[union-attr]
         maps = np.stack([labels == i for i in start.ids]).astype(np.float64)  # type: ignore[union-attr]
-    empty = [name for name, some in zip(start_names(start), maps.any(axis=1), strict=True) if not some]
+    empty = [name for name, size in zip(start_names(start), np.abs(maps).max(axis=1), strict=True) if size == 0]
     if empty:
+        has, it = ("has", "it") if len(empty) == 1 else ("have", "them")
         raise InputError(
-            f"{_listed(empty)} of the maps to start from has no voxel in the mask: leave it out or widen the mask."
+            f"{listed(empty)} of the maps to start from {has} no voxel in the mask: leave {it} out or widen the mask."
         )
     return maps
 
@@ -57,5 +58,6 @@ def _images(start: Maps | Regions) -> Array | None:
     return start.data if isinstance(start, Maps) else getattr(start, "maps", None)
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
+    """A few names, as a sentence has them."""
     return ", ".join(names[:5]) + (f" and {len(names) - 5} others" if len(names) > 5 else "")

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from napari_connectome.analyses.network_start import names_of, start_maps, start_names
+from napari_connectome.analyses.network_start import listed, names_of, start_maps, start_names
 from napari_connectome.core.cleaning import Cleaning
 from napari_connectome.core.dictionary import learn_dictionary
 from napari_connectome.core.errors import InputError, Progress, part, silent
@@ -164,6 +164,8 @@ def networks_of(
         raise InputError("the maps to start from are 1, and at least 2 networks are needed: give more maps.")
     subjects = reductions.first(k).subjects
     rows = np.concatenate([subject.rows for subject in subjects]) if len(subjects) > 1 else subjects[0].rows
+    if not np.any(rows):
+        raise InputError("the runs hold nothing but zeros in the mask: choose a mask with voxels in the brain.")
     sketch = _sketcher(reductions.mask, watch)
     learn = _dictionary if params.method == "dictionary" else _independent
     # One thread: the last bits of a product depend on how many there are, and the same call shall give the same maps,
@@ -244,49 +246,66 @@ def _in_order(
     start: Maps | Regions | None,
     progress: Progress,
 ) -> NetworkMaps:
-    """The maps as a result: empty ones told, the rest sorted, named and accounted for."""
+    """The maps as a result: those with voxels sorted and named, the rest told."""
     maps = learned.maps.astype(np.float32)
-    total = float(sum(subject.total for subject in reductions.subjects))
-    each, score = explained_variance(rows, maps, total, progress)
+    each, score = explained_variance(rows, maps, float(sum(s.total for s in reductions.subjects)), progress)
     order = np.argsort(-each, kind="stable")
-    empty = ~maps.any(axis=1)
-    if empty.any():
-        _tell_empty(empty, params, start)
-    mask = reductions.mask
+    empty = [int(i) for i in order if not maps[i].any()]
+    order = order[: len(order) - len(empty)]
+    names, mask = names_of(order, start), reductions.mask
     data = np.zeros((len(order), *mask.grid.shape), dtype=np.float32)
     data[:, mask.data] = maps[order]
-    names = names_of(order, start)
-    objective = learned.objectives[-1] if learned.objectives else float("nan")
-    return NetworkMaps(
+    result = NetworkMaps(
         data,
         mask.grid,
         names=names,
         explained=each[order],
         score=score,
-        objective=objective,
+        objective=learned.objectives[-1] if learned.objectives else float("nan"),
         objectives=learned.objectives,
         mask=mask,
         subjects=tuple(subject.name for subject in reductions.subjects),
-        left_out=reductions.left_out,
-        provenance={
-            "analysis": "learn_networks",
-            "parameters": params.to_dict(),
-            "runs": [{"name": s.name, "volumes": s.n_volumes} for s in reductions.subjects],
-            "left_out": list(reductions.left_out),
-            "mask": {"name": mask.name, "voxels": maps.shape[1], "mm3": round(maps.shape[1] * mask.grid.voxel_volume, 3)},
-            "start": None if start is None else [start_names(start)[i] for i in order],
-            "networks": [{"name": n, "explained": float(e)} for n, e in zip(names, each[order], strict=True)],
-            "score": score,
-            "objective": learned.objectives[-1] if learned.objectives else None,
-            "objectives": list(learned.objectives),
-            **learned.about,
-        },
+        left_out=(*reductions.left_out, *_told(empty, len(maps), params, start)),
     )
+    return replace(result, provenance=_provenance(result, learned, reductions, params, start, order))
 
 
-def _tell_empty(empty: Array, params: Networks, start: Maps | Regions | None) -> None:
-    """One sentence on the maps that have no voxel."""
-    raise InputError(
-        f"{int(empty.sum())} of {len(empty)} networks came out empty, for no voxel has a weight in them at a sparsity of "
-        f"{params.alpha:g}: lower the sparsity or ask for fewer networks."
-    )
+def _told(empty: list[int], of: int, params: Networks, start: Maps | Regions | None) -> list[str]:
+    """A sentence on the maps that came out empty, if there are any; `InputError` where all did."""
+    if not empty:
+        return []
+    which = f"{len(empty)} of {of} networks" if start is None else listed([start_names(start)[i] for i in sorted(empty)])
+    if len(empty) == of:
+        raise InputError(
+            f"no voxel has a weight in any of the {of} networks at a sparsity of {params.alpha:g}: lower the sparsity."
+        )
+    return [
+        f"{which} came out empty at a sparsity of {params.alpha:g} and {'is' if len(empty) == 1 else 'are'} left out: "
+        "lower the sparsity to have all, or ask for fewer networks."
+    ]
+
+
+def _provenance(
+    result: NetworkMaps,
+    learned: _Learned,
+    reductions: Reductions,
+    params: Networks,
+    start: Maps | Regions | None,
+    order: Array,
+) -> dict[str, Any]:
+    """What made the maps, in plain values."""
+    mask = reductions.mask
+    voxels = int(np.count_nonzero(mask.data))
+    return {
+        "analysis": "learn_networks",
+        "parameters": params.to_dict(),
+        "runs": [{"name": s.name, "volumes": s.n_volumes, "components": len(s.rows)} for s in reductions.subjects],
+        "left_out": list(result.left_out),
+        "mask": {"name": mask.name, "voxels": voxels, "mm3": round(voxels * mask.grid.voxel_volume, 3)},
+        "start": None if start is None else [start_names(start)[i] for i in order],
+        "networks": [{"name": n, "explained": float(e)} for n, e in zip(result.names, result.explained, strict=True)],
+        "score": result.score,
+        "objective": learned.objectives[-1] if learned.objectives else None,
+        "objectives": list(learned.objectives),
+        **learned.about,
+    }

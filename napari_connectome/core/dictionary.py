@@ -3,13 +3,13 @@
 The samples are the voxels x (m,), the columns of the stacked reductions of all runs. Sought are k atoms D (k × m) of norm 1 at
 most and sparse weights w of each voxel that minimise the mean over voxels of 0.5 ‖x - w D‖² + alpha ‖w‖₁; the weights are the
 maps. The search begins with maps, and goes over batches of 20 voxels (Mairal's online learning, as scikit-learn and nilearn
-do it and where they stop) and then, if wanted, over all voxels until the objective falls no more.
+do it and where they stop) or, if wanted, over all voxels again and again until the objective falls no more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -43,9 +43,9 @@ class Dictionary:
     maps : (k × v) float64 array
         The weights of the voxels.
     objectives : tuple of float
-        The objective after the batches and after each pass over all voxels; the last is that of these atoms and maps.
+        After the batches, or after each pass over all voxels; the last is that of these atoms and maps.
     batches : int
-        How many batches were seen.
+        How many batches it took.
     """
 
     atoms: Array
@@ -70,19 +70,40 @@ def learn_dictionary(
     ----------
     rows : (m × v) array
     start : (k × v) array
-        Maps to begin with; a map of zeros has an atom drawn.
+        Maps to begin with.
     alpha : float
     full : bool
-        Go on over all voxels after the batches.
+        Pass over all voxels until the objective falls no more. It ends no higher than that after the batches.
     seed : int
         Of the order of the voxels, and of the atoms drawn for unused ones.
     progress : Progress
     watch : callable, optional
         Called with the maps so far, (k × v).
+
+    Notes
+    -----
+    The atoms nilearn begins with are of norm 2 to 5, and its batches throw many of them away before they are cut to 1. The
+    passes begin with the same atoms at norm 1, which keeps them: on twenty simulated runs they ended lower than when they
+    went on from the batches, at the same maps from every seed, in a third of the time. Should they end higher than the
+    batches, they are made again from there.
     """
     atoms = first_atoms(rows, start, part(progress, 0.0, 0.05))
-    atoms, batches = learn_in_batches(rows, atoms, alpha, seed, part(progress, 0.05, 0.4))
-    return _over_all_voxels(rows, atoms, alpha, full, batches, part(progress, 0.4, 1.0), watch)
+    energy = np.einsum("mv,mv->v", rows, rows, dtype=np.float64)
+    batched, batches = learn_in_batches(rows, atoms, alpha, seed, part(progress, 0.05, 0.3))
+    early = _coded(rows, energy, batched, alpha, None, part(progress, 0.3, 0.4 if full else 1.0), "weights of all voxels")
+    early = replace(early, batches=batches)
+    if watch is not None:
+        watch(early.maps)
+    if not full:
+        return early
+    norms = np.linalg.norm(atoms, axis=1)
+    unit = replace(
+        early, atoms=atoms / np.where(norms == 0, 1.0, norms)[:, None], maps=np.zeros_like(early.maps), objectives=()
+    )
+    found = _over_all_voxels(rows, energy, unit, alpha, part(progress, 0.4, 1.0), watch)
+    if found.objectives[-1] > early.objectives[-1]:
+        found = _over_all_voxels(rows, energy, early, alpha, part(progress, 0.4, 1.0), watch)
+    return found
 
 
 def first_atoms(rows: Array, maps: Array, progress: Progress = silent) -> Array:
@@ -159,33 +180,54 @@ class _Online:
 
 def _over_all_voxels(
     rows: Array,
-    atoms: Array,
+    energy: Array,
+    begin: Dictionary,
     alpha: float,
-    full: bool,
-    batches: int,
     progress: Progress,
     watch: Callable[[Array], None] | None,
 ) -> Dictionary:
-    """The maps of all voxels and, where wanted, passes of better atoms and better maps in turn: the objective never rises."""
-    energy = float(sum(np.einsum("v,v", row, row, dtype=np.float64) for row in rows))
-    maps: Array | None = None
-    objectives: list[float] = []
-    for i in range(MOST_PASSES + 1):
-        # An unknown number of passes: each takes the bar a part of what is left.
-        done, doing = 1 - 0.9**i, f"pass {i} over all voxels" if full and i else "weights of all voxels"
-        step = _named(part(progress, done, 1 - 0.9 ** (i + 1)) if full else progress, doing)
-        gram, pulls = atoms @ atoms.T, products(atoms, rows, part(step, 0.0, 0.2))
-        maps = sparse_code(gram, pulls, alpha, start=maps, progress=part(step, 0.2, 0.9))
-        squares = maps @ maps.T
-        fit = 0.5 * (energy - 2 * np.einsum("kv,kv", maps, pulls) + np.einsum("kl,kl", squares, gram))
-        objectives.append(float(fit + alpha * np.abs(maps).sum()) / rows.shape[1])
+    """Passes of better maps and better atoms in turn over all voxels: the objective never rises."""
+    found = begin
+    for i in range(MOST_PASSES):
+        # How many passes there will be is not known: each takes the bar a part of what is left.
+        step = part(progress, 1 - 0.9**i, 1 - 0.9 ** (i + 1))
+        found = _coded(rows, energy, found.atoms, alpha, found, part(step, 0.0, 0.9), f"pass {i + 1} over all voxels")
         if watch is not None:
-            watch(maps)
-        if not full or (i and objectives[-2] - objectives[-1] <= FALL * objectives[-1]):
+            watch(found.maps)
+        if i and found.objectives[-2] - found.objectives[-1] <= FALL * found.objectives[-1]:
             break
-        atoms = better_atoms(atoms, squares, cross_products(rows, maps, part(step, 0.9, 1.0)).T)
-    assert maps is not None
-    return Dictionary(atoms, maps, tuple(objectives), batches)
+        shares = cross_products(rows, found.maps, part(step, 0.9, 1.0)).T
+        atoms = better_atoms(found.atoms, found.maps @ found.maps.T, shares)
+        found = replace(found, atoms=_drawn(atoms, rows, energy, found.maps))
+    return found
+
+
+def _coded(
+    rows: Array, energy: Array, atoms: Array, alpha: float, before: Dictionary | None, progress: Progress, doing: str
+) -> Dictionary:
+    """The maps that belong to atoms and their objective, added to the history of the dictionary before."""
+    step = _named(progress, doing)
+    gram, pulls = atoms @ atoms.T, products(atoms, rows, part(step, 0.0, 0.3))
+    maps = sparse_code(gram, pulls, alpha, None if before is None else before.maps, progress=part(step, 0.3, 1.0))
+    fit = 0.5 * (energy.sum() - 2 * np.einsum("kv,kv", maps, pulls) + np.einsum("kl,kl", maps @ maps.T, gram))
+    objective = float(fit + alpha * np.abs(maps).sum()) / rows.shape[1]
+    history = () if before is None else before.objectives
+    return Dictionary(atoms, maps, (*history, objective), 0 if before is None else before.batches)
+
+
+def _drawn(atoms: Array, rows: Array, energy: Array, maps: Array) -> Array:
+    """Atoms that no voxel uses, each replaced by one of the voxels that the maps leave most of."""
+    unused = np.flatnonzero(~maps.any(axis=1))
+    if not len(unused):
+        return atoms
+    rebuilt = np.einsum("kv,kv->v", maps, (atoms @ atoms.T) @ maps)
+    left = energy - 2 * np.einsum("kv,kv->v", maps, products(atoms, rows)) + rebuilt
+    voxels = np.argsort(-left, kind="stable")[: len(unused)]
+    atoms = atoms.copy()
+    for k, voxel in zip(unused, voxels, strict=False):
+        column = rows[:, voxel].astype(np.float64)
+        atoms[k] = column / (np.linalg.norm(column) or 1.0)
+    return atoms
 
 
 def better_atoms(atoms: Array, squares: Array, shares: Array) -> Array:

@@ -21,8 +21,11 @@ Array = npt.NDArray[Any]
 
 MOST_ITERATIONS, TOLERANCE = 200, 1e-4
 """Where scikit-learn's FastICA ends: after so many iterations, or when no map turns by more than this (1 - cosine)."""
+DOING = "independent components"
 MOST_FOR_MOMENTS = 48
 """Maps up to which gathering the fourth moments, which grow with the fourth power, is worth it."""
+
+Cubes = Callable[[Array, Progress], Array]
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,24 +141,25 @@ def _orthogonal(turn: Array) -> Array:
     return np.asarray((vectors / np.sqrt(values)) @ vectors.T @ turn)
 
 
-def _unmix(cubes: Callable[[Array], Array], begin: Array, progress: Progress) -> tuple[Array, bool]:
+def _unmix(cubes: Cubes, begin: Array, progress: Progress) -> tuple[Array, bool]:
     """FastICA's iterations from a (k × k) start; the turn found and whether it came to rest."""
     turn = _orthogonal(begin)
     for i in range(MOST_ITERATIONS):
-        new = _orthogonal(cubes(turn) - 3.0 * turn)
+        step = part(progress, i / MOST_ITERATIONS, (i + 1) / MOST_ITERATIONS)
+        new = _orthogonal(cubes(turn, step) - 3.0 * turn)
         moved = float(np.abs(np.abs(np.einsum("ij,ij->i", new, turn)) - 1).max())
         turn = new
-        progress((i + 1) / MOST_ITERATIONS, "independent components")
+        step(1.0, DOING)
         if moved < TOLERANCE:
             return turn, True
     return turn, False
 
 
-def _cubes(white: Array, progress: Progress) -> Callable[[Array], Array]:
+def _cubes(white: Array, progress: Progress) -> Cubes:
     """The function from a turn W (k × k) to E[(W x)³ xᵀ] (k × k) over the voxels x, scaled to variance 1."""
     k, count = white.shape
     if k > MOST_FOR_MOMENTS:
-        return lambda turn: _cubes_over_voxels(turn, white, progress)
+        return lambda turn, step: _cubes_over_voxels(turn, white, step)
     i, j = np.triu_indices(k)
     moments = np.zeros((len(i), len(i)))
     for piece in column_pieces((len(i), count)):
@@ -165,7 +169,7 @@ def _cubes(white: Array, progress: Progress) -> Callable[[Array], Array]:
         progress(piece.stop / count, "fourth moments")
     twice = np.where(i == j, 1.0, 2.0)
 
-    def cubes(turn: Array) -> Array:
+    def cubes(turn: Array, _: Progress) -> Array:
         squares = (twice * turn[:, i] * turn[:, j]) @ moments
         whole = np.empty((k, k, k))
         whole[:, i, j] = whole[:, j, i] = squares
@@ -180,5 +184,5 @@ def _cubes_over_voxels(turn: Array, white: Array, progress: Progress) -> Array:
         x = white[:, piece] * np.sqrt(count)
         y = turn @ x
         total += (y * y * y) @ x.T / count
-        progress(1.0, "independent components")
+        progress(piece.stop / count, DOING)
     return total
