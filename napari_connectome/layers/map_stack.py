@@ -26,6 +26,9 @@ Array = npt.NDArray[Any]
 MAPS = "maps"
 """Role of a layer of maps that nobody renews; those somebody does have `names` in their metadata as well."""
 AXIS = "network"
+UNITS = ("s", "mm", "mm", "mm")
+"""Of maps without a run beside them. Maps have no unit along their slider, but a run that is added is drawn beside them once
+before anybody hears of it, and napari warns people of units that differ."""
 QUANTILE = 0.998
 """Share of the weights that the colours tell apart."""
 TEXT = "connectome_map_name"
@@ -48,7 +51,7 @@ def stack_layer(maps: Maps, name: str, role: str = MAPS, axis: str = AXIS, **kno
     place = layer_kwargs(maps.grid, role=role, names=list(maps.names), provenance=dict(maps.provenance), **known)
     scale, translate = placement(maps.grid)
     place |= {"scale": np.r_[1.0, scale], "translate": np.r_[0.0, translate]}
-    place |= {"units": ("pixel", "mm", "mm", "mm"), "axis_labels": (axis, "z", "y", "x")}
+    place |= {"units": UNITS, "axis_labels": (axis, "z", "y", "x")}
     limit = symmetric_limit(maps.data, QUANTILE)
     return Image(maps.data, name=name, contrast_limits=(-limit, limit), **place)
 
@@ -110,7 +113,7 @@ def fit(viewer: ViewerModel, layer: Layer) -> None:
         units, labels = ("pixel", "s", "mm", "mm", "mm"), (axis, "t", "z", "y", "x")
     else:
         scale, translate = np.r_[1.0, scale], np.r_[0.0, translate]
-        units, labels = ("pixel", "mm", "mm", "mm"), (axis, "z", "y", "x")  # type: ignore[assignment]
+        units, labels = UNITS, (axis, "z", "y", "x")  # type: ignore[assignment]
     if layer.ndim == data.ndim and np.allclose(layer.scale, scale) and np.allclose(layer.translate, translate):
         return
     point = np.array(viewer.dims.point)[-3:]
@@ -209,7 +212,7 @@ def words(layer: Layer, index: int) -> str:
     said = [names[index], f"{index + 1} of {len(names)}"]
     explained = known.get("explained")
     if explained is not None and index < len(explained) and np.isfinite(explained[index]):
-        said.append(f"{100 * explained[index]:.1f} %")
+        said.append(f"explains {100 * explained[index]:.1f} %")
     if known.get("hidden") and known["hidden"][index]:
         said.append("hidden")
     return " · ".join(said)
