@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from napari_connectome.core.errors import Progress, part, silent
 from napari_connectome.core.grid import Grid
+from napari_connectome.core.threads import one_thread
 from napari_connectome.core.voxel_reader import finite_voxels
 from napari_connectome.core.weighted_sums import Weights, used_columns, weight_matrix, weighted_sums
 
@@ -61,10 +62,11 @@ def map_series(data: Array, grid: Grid, maps: Array, volumes: Array, fwhm: float
 
 def _weights(image: Array) -> Weights:
     """The voxels of a map with a weight, and their weights."""
-    values = image.ravel().astype(np.float64)
-    values[~np.isfinite(values)] = 0.0
-    voxels = np.flatnonzero(values)
-    return voxels, values[voxels]
+    flat = image.ravel()
+    voxels = np.flatnonzero(flat)
+    values = flat[voxels].astype(np.float64)
+    known = np.isfinite(values)
+    return voxels[known], values[known]
 
 
 def _only(weights: list[Weights], voxels: Array, grid: Grid) -> list[Weights]:
@@ -89,7 +91,8 @@ def _inverse(products: Array) -> Array:
     norm = np.sqrt(np.diag(products))
     alive = norm > 0
     scale = norm[alive]
-    values, vectors = np.linalg.eigh(products[np.ix_(alive, alive)] / np.outer(scale, scale))
+    with one_thread():
+        values, vectors = np.linalg.eigh(products[np.ix_(alive, alive)] / np.outer(scale, scale))
     known = values > COLLINEAR * max(1, len(values))
     inverse = (vectors[:, known] / values[known]) @ vectors[:, known].T / np.outer(scale, scale)
     if not known.all():

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from napari_connectome.core.errors import Progress, silent
 from napari_connectome.core.grid import Grid
-from napari_connectome.core.smoothing import apply_axes, axis_matrix, float_like, kernel_radius
+from napari_connectome.core.smoothing import apply_axes, axis_matrices, float_like, kernel_radius
 
 Array = npt.NDArray[Any]
 Box = tuple[slice, slice, slice]
@@ -63,9 +63,10 @@ class SmoothReader:
     def __init__(self, data: Array, voxels: Array, grid: Grid, fwhm: float) -> None:
         zyx = np.unravel_index(voxels, grid.shape)
         give = box_of(zyx)
-        self._take, matrices = smoothing_box(grid, give, fwhm)
+        self._take = reached(grid, give, fwhm)
         self._kind = float_like(data.dtype)
-        self._matrices = [matrix.astype(self._kind) for matrix in matrices]
+        axes = axis_matrices(grid.shape, fwhm, grid.voxel_size, self._kind)
+        self._matrices = [axis[to, source] for axis, to, source in zip(axes, give, self._take, strict=True)]
         size = [side.stop - side.start for side in give]
         self._index = np.ravel_multi_index([axis - side.start for axis, side in zip(zyx, give, strict=True)], size)
         self._data = data
@@ -84,15 +85,15 @@ def box_of(zyx: tuple[Array, ...]) -> Box:
     return z, y, x
 
 
-def smoothing_box(grid: Grid, give: Box, fwhm: float) -> tuple[Box, list[Array]]:
-    """What is needed to smooth only a box: the larger box its values come from, and one (m × n) float64 matrix an axis."""
-    take, matrices = [], []
-    for n, spacing, side in zip(grid.shape, reversed(grid.voxel_size), give, strict=True):
-        reach = kernel_radius(fwhm, spacing)
-        take.append(slice(max(0, side.start - reach), min(n, side.stop + reach)))
-        matrices.append(axis_matrix(n, fwhm, spacing)[side, take[-1]])
-    z, y, x = take
-    return (z, y, x), matrices
+def reached(grid: Grid, box: Box, fwhm: float) -> Box:
+    """The larger box that smoothing spreads a box to, and takes its values from."""
+    z, y, x = (
+        slice(max(0, side.start - reach), min(n, side.stop + reach))
+        for n, side, reach in zip(
+            grid.shape, box, (kernel_radius(fwhm, spacing) for spacing in reversed(grid.voxel_size)), strict=True
+        )
+    )
+    return z, y, x
 
 
 def finite_voxels(data: Array, volumes: Array, voxels: Array, progress: Progress = silent) -> Array:

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from napari_connectome.core.errors import Progress, part, silent
 from napari_connectome.core.grid import Grid
-from napari_connectome.core.smoothing import apply_axes
-from napari_connectome.core.voxel_reader import SmoothReader, VoxelReader, box_of, smoothing_box
+from napari_connectome.core.smoothing import apply_axes, axis_matrices
+from napari_connectome.core.voxel_reader import Box, SmoothReader, VoxelReader, box_of, reached
 
 Array = npt.NDArray[Any]
 Weights = tuple[Array, Array]
@@ -107,17 +107,18 @@ def used_columns(matrix: Any) -> tuple[Array, Any]:
 
 def _weights_are_cheaper(grid: Grid, weights: Sequence[Weights], fwhm: float, n_volumes: int) -> bool:
     """Whether the weights are smoothed, each once, and not the volumes; their sums are then longer."""
-    boxes = [_size(smoothing_box(grid, _box(voxels, grid), fwhm)[0]) for voxels, _ in weights if len(voxels)]
+    boxes = [_size(reached(grid, _box(voxels, grid), fwhm)) for voxels, _ in weights if len(voxels)]
     if not boxes:
         return True
     whole = _box(np.concatenate([voxels for voxels, _ in weights]), grid)
-    volume = _size(smoothing_box(grid, whole, fwhm)[0]) * SMOOTH_VOLUME
+    volume = _size(reached(grid, whole, fwhm)) * SMOOTH_VOLUME
     return sum(boxes) * (SMOOTH_VOLUME + n_volumes) <= volume * n_volumes
 
 
 def _smoothed(grid: Grid, weights: Sequence[Weights], fwhm: float, progress: Progress) -> list[Weights]:
     """The smoothed weights, with the voxels they spread to."""
     found: list[Weights] = []
+    axes = axis_matrices(grid.shape, fwhm, grid.voxel_size, np.float64)
     for i, (voxels, values) in enumerate(weights):
         progress(i / len(weights), f"smoothing the weights of region {i + 1} of {len(weights)}")
         if not len(voxels):
@@ -125,19 +126,19 @@ def _smoothed(grid: Grid, weights: Sequence[Weights], fwhm: float, progress: Pro
             continue
         zyx = np.unravel_index(voxels, grid.shape)
         box = box_of(zyx)
-        take, matrices = smoothing_box(grid, box, fwhm)
+        around = reached(grid, box, fwhm)
         inside = np.zeros([side.stop - side.start for side in box])
         np.add.at(inside, tuple(axis - side.start for axis, side in zip(zyx, box, strict=True)), values)
-        spread = apply_axes(inside, [matrix.T for matrix in matrices])
+        spread = apply_axes(inside, [axis[to, side] for axis, to, side in zip(axes, around, box, strict=True)])
         there = np.nonzero(spread)
-        flat = np.ravel_multi_index([axis + side.start for axis, side in zip(there, take, strict=True)], grid.shape)
+        flat = np.ravel_multi_index([axis + side.start for axis, side in zip(there, around, strict=True)], grid.shape)
         found.append((flat, spread[there]))
     return found
 
 
-def _box(voxels: Array, grid: Grid) -> tuple[slice, slice, slice]:
+def _box(voxels: Array, grid: Grid) -> Box:
     return box_of(np.unravel_index(voxels, grid.shape))
 
 
-def _size(box: tuple[slice, ...]) -> int:
+def _size(box: Box) -> int:
     return int(np.prod([side.stop - side.start for side in box]))
