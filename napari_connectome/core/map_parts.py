@@ -167,7 +167,7 @@ def _least(level: float, kind: np.dtype[Any]) -> np.floating[Any]:
 
 def _box(there: Array, margin: list[int]) -> tuple[slice, ...]:
     """The box (z, y, x) around what is there, with a margin as far as the grid goes."""
-    flat: Array = there.any(axis=0)
+    flat: Array = np.any(there, axis=0)
     lines = (there.any(axis=(1, 2)), flat.any(axis=1), flat.any(axis=0))
     ends = [np.flatnonzero(line)[[0, -1]] for line in lines]
     return tuple(slice(max(0, low - m), high + m + 1) for (low, high), m in zip(ends, margin, strict=True))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import mmap
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,11 +44,18 @@ def _support(flat: Array) -> Support:
 
 def dense(regions: Sequence[Support], shape: Sequence[int]) -> Array:
     """The maps (r, z, y, x) float32 with these supports."""
-    # Fresh zeros cost nothing until they are touched: only the pages that hold weights are.
-    maps = np.zeros((len(regions), *shape), dtype=np.float32)
+    maps = _untouched((len(regions), *shape))
     for image, (voxels, weights) in zip(maps, regions, strict=True):
         image.reshape(-1)[voxels] = weights
     return maps
+
+
+def _untouched(shape: tuple[int, ...]) -> Array:
+    """Zeros (float32) that take no memory until something is written to them, and then the pages around it."""
+    # NumPy asks for huge pages, and so for all of it at once where small regions lie some megabytes apart.
+    private = getattr(mmap, "MAP_PRIVATE", 0) | getattr(mmap, "MAP_ANONYMOUS", 0)
+    room = mmap.mmap(-1, max(1, 4 * math.prod(shape)), **({"flags": private} if private else {}))
+    return np.frombuffer(room, dtype=np.float32, count=math.prod(shape)).reshape(shape)
 
 
 def strongest(regions: Sequence[Support], shape: Sequence[int]) -> Array:
