@@ -13,7 +13,7 @@ from benchmarks import group, measure
 FWHM = 6.0  # mm: what nilearn's extractor smooths runs by when nothing else is said
 TIMED = 4  # runs nilearn is timed on: each takes the same
 TOLERANCE = 1e-9
-"""Of series of standard deviation 1, nilearn given float64: it smooths and fits what is stored otherwise in single precision."""
+"""Of series of standard deviation 1, nilearn given float64: what is stored otherwise it smooths and fits in float32."""
 
 
 def make(folder: Path) -> tuple[Path, Path]:
