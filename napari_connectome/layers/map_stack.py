@@ -2,7 +2,8 @@
 
 napari aligns the last axes of all layers, so a layer (network, z, y, x) beside a run (t, z, y, x) would share its slider with
 time. While a run is in the viewer, maps are therefore (network, 1, z, y, x), their one volume as long as the longest run: the
-two sliders are independent then, in planes and in 3-D. Without a run they are (network, z, y, x).
+two sliders are independent then, in planes and in 3-D. Without a run they are (network, z, y, x). The maps of regions keep
+clear of those of networks in the same way, (region, 1, 1, z, y, x) beside both.
 """
 
 from __future__ import annotations
@@ -25,16 +26,17 @@ Array = npt.NDArray[Any]
 
 MAPS = "maps"
 """Role of a layer of maps that nobody renews; those somebody does have `names` in their metadata as well."""
-AXIS = "network"
-UNITS = ("s", "mm", "mm", "mm")
-"""Of maps without a run beside them. Maps have no unit along their slider, but a run that is added is drawn beside them once
-before anybody hears of it, and napari warns people of units that differ."""
+NETWORK, REGION = "network", "region"
+"""Names of the sliders."""
+UNITS = ("pixel", "pixel", "s", "mm", "mm", "mm")
+"""Of the axes, the last ones of a layer. Maps without a run beside them have no time, but a run that is added is drawn once
+before anybody hears of it, and napari warns people of layers whose units differ."""
 QUANTILE = 0.998
 """Share of the weights that the colours tell apart."""
-TEXT = "connectome_map_name"
+TEXT, LINES = "connectome_map_name", 3
 
 
-def stack_layer(maps: Maps, name: str, role: str = MAPS, axis: str = AXIS, **known: Any) -> Image:
+def stack_layer(maps: Maps, name: str, role: str = MAPS, axis: str = NETWORK, **known: Any) -> Image:
     """Maps as an image layer (k, z, y, x), not yet in a viewer.
 
     Parameters
@@ -44,14 +46,14 @@ def stack_layer(maps: Maps, name: str, role: str = MAPS, axis: str = AXIS, **kno
         Of the layer.
     role : str
     axis : str
-        Name of the slider.
+        Name of the slider, NETWORK or REGION.
     **known
         Further entries of ``metadata["connectome"]``.
     """
     place = layer_kwargs(maps.grid, role=role, names=list(maps.names), provenance=dict(maps.provenance), **known)
     scale, translate = placement(maps.grid)
     place |= {"scale": np.r_[1.0, scale], "translate": np.r_[0.0, translate]}
-    place |= {"units": UNITS, "axis_labels": (axis, "z", "y", "x")}
+    place |= {"units": UNITS[-4:], "axis_labels": (axis, "z", "y", "x")}
     limit = symmetric_limit(maps.data, QUANTILE)
     return Image(maps.data, name=name, contrast_limits=(-limit, limit), **place)
 
@@ -62,14 +64,14 @@ def restack(layer: Image, maps: Maps, name: str) -> None:
         layer.name = name
     scale, translate = placement(maps.grid)
     tell(layer, grid=maps.grid, title=name, names=list(maps.names), provenance=dict(maps.provenance))
-    layer.data = maps.data[:, None] if layer.ndim == 5 else maps.data
+    layer.data = _with_axes(maps.data, layer.ndim)
     layer.scale = np.r_[layer.scale[:-3], scale]
     layer.translate = np.r_[layer.translate[:-3], translate]
 
 
 def is_stack(layer: Layer) -> bool:
     """Whether a layer holds several maps with names."""
-    return isinstance(layer, Image) and not layer.rgb and layer.ndim in (4, 5) and isinstance(info(layer).get("names"), list)
+    return isinstance(layer, Image) and not layer.rgb and 4 <= layer.ndim <= 6 and isinstance(info(layer).get("names"), list)
 
 
 def names_of(layer: Layer) -> list[str]:
@@ -79,9 +81,15 @@ def names_of(layer: Layer) -> list[str]:
 
 
 def stack_data(layer: Layer) -> Array:
-    """The maps (k, z, y, x) of a layer, whether there is a run beside them or not."""
+    """The maps (k, z, y, x) of a layer, whatever lies beside them; a view."""
     data: Array = np.asanyarray(layer.data)
-    return data[:, 0] if data.ndim == 5 else data
+    first: Any = (slice(None), *(0,) * (data.ndim - 4))
+    return data[first]
+
+
+def _with_axes(data: Array, ndim: int) -> Array:
+    """Maps (k, z, y, x) with axes of one after the first, so that there are `ndim`; a view."""
+    return data[(slice(None), *(None,) * (ndim - 4))]
 
 
 def maps_of(layer: Layer) -> Maps:
@@ -98,36 +106,41 @@ def maps_of(layer: Layer) -> Maps:
     return Maps(data, grid_of(layer), names=names, provenance=info(layer).get("provenance") or {})
 
 
-def fit(viewer: ViewerModel, layer: Layer) -> None:
-    """Give the maps the axes they need beside the layers of this viewer; the map shown stays."""
-    if not is_stack(layer):
+def fit(viewer: ViewerModel, layer: Image, shown: int | None = None) -> None:
+    """Give maps the axes they need beside the layers of this viewer.
+
+    The place stays, and so does the map shown where `shown` does not say another.
+    """
+    axis = layer.axis_labels[0]
+    between = _between(viewer, layer)
+    ndim = 4 + len(between)
+    scale = np.r_[1.0, [stop - start for _, start, stop in between], layer.scale[-3:]]
+    translate = np.r_[0.0, [(start + stop) / 2 for _, start, stop in between], layer.translate[-3:]]
+    place = np.array(viewer.dims.point)[-3:]
+    if layer.ndim == ndim and np.allclose(layer.scale, scale) and np.allclose(layer.translate, translate):
+        if shown is not None:
+            look(viewer, layer, shown)
         return
-    runs = [other for other in viewer.layers if is_run(other)]
-    start, stop = _times(runs) if runs else (0.0, 0.0)
-    shown, axis = current(viewer, layer), layer.axis_labels[0]
-    data = stack_data(layer)
-    scale, translate = np.array(layer.scale)[-3:], np.array(layer.translate)[-3:]
-    if runs:
-        data = data[:, None]
-        scale, translate = np.r_[1.0, stop - start, scale], np.r_[0.0, (start + stop) / 2, translate]
-        units, labels = ("pixel", "s", "mm", "mm", "mm"), (axis, "t", "z", "y", "x")
-    else:
-        scale, translate = np.r_[1.0, scale], np.r_[0.0, translate]
-        units, labels = UNITS, (axis, "z", "y", "x")  # type: ignore[assignment]
-    if layer.ndim == data.ndim and np.allclose(layer.scale, scale) and np.allclose(layer.translate, translate):
-        return
-    point = np.array(viewer.dims.point)[-3:]
-    if layer.ndim != data.ndim:
-        layer.data = data
-    layer.scale, layer.translate, layer.units, layer.axis_labels = scale, translate, units, labels
-    viewer.dims.set_point(range(viewer.dims.ndim - 3, viewer.dims.ndim), point)
+    shown = current(viewer, layer) if shown is None else shown
+    if layer.ndim != ndim:
+        layer.data = _with_axes(stack_data(layer), ndim)
+    layer.scale, layer.translate, layer.units = scale, translate, UNITS[-ndim:]
+    layer.axis_labels = (axis, *(label for label, _, _ in between), "z", "y", "x")
+    viewer.dims.set_point(range(viewer.dims.ndim - 3, viewer.dims.ndim), place)
     look(viewer, layer, shown)
 
 
-def _times(runs: list[Layer]) -> tuple[float, float]:
-    """From when to when the runs last, in the viewer's seconds: the halves of their first and last volume included."""
-    ends = [(run.translate[0] - run.scale[0] / 2, run.translate[0] + (len(run.data) - 0.5) * run.scale[0]) for run in runs]
-    return min(start for start, _ in ends), max(stop for _, stop in ends)
+def _between(viewer: ViewerModel, layer: Image) -> list[tuple[str, float, float]]:
+    """The sliders of other layers these maps keep clear of: what they are called, and where they begin and end."""
+    between = []
+    networks = [len(other.data) for other in viewer.layers if is_stack(other) and other.axis_labels[0] != REGION]
+    if networks and layer.axis_labels[0] == REGION:
+        between.append((NETWORK, -0.5, max(networks) - 0.5))
+    runs = [(run.translate[0], run.scale[0], len(run.data)) for run in viewer.layers if is_run(run)]
+    if runs:
+        start = min(first - tr / 2 for first, tr, _ in runs)
+        between.append(("t", start, max(first + (n - 0.5) * tr for first, tr, n in runs)))
+    return between
 
 
 def _axis(viewer: ViewerModel, layer: Layer) -> int:
@@ -180,29 +193,40 @@ class MapStacks:
         self._on_layers()
 
     def _on_layers(self, event: Any = None) -> None:
+        self.update(new=event.value if getattr(event, "type", "") == "inserted" else None)
+
+    def update(self, new: Layer | None = None) -> None:
+        """Put all maps beside what else there is, and name those that are seen.
+
+        Parameters
+        ----------
+        new : Layer, optional
+            Just added. New maps are shown from the first; the first run from its begin.
+        """
         viewer = self._viewer()
         if viewer is None:
             return
-        inserted = getattr(event, "type", "") == "inserted"
-        if inserted and is_stack(event.value):
-            event.value.events.visible.connect(self.name)
         for layer in list(viewer.layers):
-            fit(viewer, layer)
+            if is_stack(layer):
+                fit(viewer, layer, 0 if layer is new else None)
+                layer.events.visible.connect(self.name)
+        if new is not None and is_run(new) and sum(map(is_run, viewer.layers)) == 1:
+            viewer.dims.set_point(viewer.dims.ndim - 4, new.translate[0])
         self.name()
 
     def name(self, event: Any = None) -> None:
-        """Write the name of the map that is seen, of the topmost layer of maps."""
+        """Write the names of the maps that are seen, those on top first."""
         viewer = self._viewer()
         if viewer is None:
             return
-        stack = next((layer for layer in reversed(viewer.layers) if layer.visible and is_stack(layer)), None)
+        seen = [layer for layer in reversed(viewer.layers) if layer.visible and is_stack(layer)]
         known = viewer.canvas.overlays
-        if stack is None:
+        if not seen:
             known.pop(TEXT, None)
             return
         if TEXT not in known:
             known[TEXT] = TextOverlay(position="top_left", font_size=12, box=True)
-        known[TEXT].text = words(stack, current(viewer, stack))
+        known[TEXT].text = "\n".join(words(layer, current(viewer, layer)) for layer in seen[:LINES])
         known[TEXT].visible = True
 
 

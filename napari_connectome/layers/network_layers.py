@@ -21,7 +21,7 @@ from napari_connectome.core.values import Maps
 from napari_connectome.layers import results
 from napari_connectome.layers.live_labels import LiveLabels
 from napari_connectome.layers.map_colors import MapColors
-from napari_connectome.layers.map_stack import MAPS, QUANTILE, MapStacks, current, fit, look, restack, stack_data, stack_layer
+from napari_connectome.layers.map_stack import MAPS, QUANTILE, MapStacks, current, look, restack, stack_data, stack_layer
 from napari_connectome.layers.spatial import info, tell
 from napari_connectome.layers.styles import style_map, symmetric_limit
 
@@ -62,6 +62,7 @@ class NetworkLayers:
     def __init__(self, viewer: ViewerModel, owner: str = OWNER) -> None:
         self.viewer = viewer
         self.owner = owner
+        self._stacks = MapStacks.of(viewer)
         self._learned: NetworkMaps | None = None
         self._learnings = 0
         self._order: list[int] = []  # positions in what was learned
@@ -162,9 +163,7 @@ class NetworkLayers:
             self._set_aside()
         self._drawn = sketch.mask
         layer = self._sketch = stack_layer(maps, "Networks (learning)", SKETCH, owner=self.owner)
-        MapStacks.of(self.viewer)
         results.add(self.viewer, layer)
-        look(self.viewer, layer, 0)
         self._dress(layer, sketch.maps)
 
     def drop_sketch(self) -> None:
@@ -205,7 +204,7 @@ class NetworkLayers:
             self._before = {}
             self._remove(sketch)
         self.look(min(at, len(maps) - 1))
-        MapStacks.of(self.viewer).name()
+        self._stacks.name()
         self.changed.emit()
 
     # -- what a person does -------------------------------------------------------------------------------------------
@@ -332,7 +331,7 @@ class NetworkLayers:
             restack(layer, maps, name)
         self._layer = layer
         self._tell(layer)
-        fit(self.viewer, layer)
+        self._stacks.update()
         return layer
 
     def _rewrite(self, shown: int) -> None:
@@ -347,7 +346,7 @@ class NetworkLayers:
         layer = self.layer
         if layer is not None:
             self._tell(layer)
-            MapStacks.of(self.viewer).name()
+            self._stacks.name()
         if self.overview is not None:
             self._write_overview()
         self.changed.emit()

@@ -15,7 +15,7 @@ from napari_connectome.core.region_maps import strongest, supports
 from napari_connectome.core.values import Maps, Regions
 from napari_connectome.layers import results
 from napari_connectome.layers.live_labels import LiveLabels
-from napari_connectome.layers.map_stack import QUANTILE, MapStacks, fit, restack, stack_layer
+from napari_connectome.layers.map_stack import QUANTILE, REGION, MapStacks, restack, stack_layer
 from napari_connectome.layers.network_layers import OWNER
 from napari_connectome.layers.spatial import tell
 from napari_connectome.layers.styles import style_map, symmetric_limit
@@ -46,6 +46,7 @@ class NetworkRegionLayers:
     def __init__(self, viewer: ViewerModel, owner: str = OWNER) -> None:
         self.viewer = viewer
         self.owner = owner
+        self._stacks = MapStacks.of(viewer)
         self.regions: Regions | None = None
         self._all = LiveLabels(viewer, REGIONS, owner)
         self._one = LiveLabels(viewer, ONE, owner)
@@ -116,15 +117,14 @@ class NetworkRegionLayers:
         name = f"Maps of regions ({len(maps)})"
         layer = self.maps_layer
         if layer is None:
-            layer = stack_layer(maps, name, REGION_MAPS, "region", owner=self.owner, title=name)
+            layer = stack_layer(maps, name, REGION_MAPS, REGION, owner=self.owner, title=name)
             tell(layer, unique_id=layer.unique_id)
             results.add(self.viewer, layer)
         else:
             restack(layer, maps, name)
-        MapStacks.of(self.viewer)
-        fit(self.viewer, layer)
+        self._stacks.update()
         style_map(layer, symmetric_limit(maps.data, QUANTILE), 0.0)
-        MapStacks.of(self.viewer).name()
+        self._stacks.name()
         return layer
 
     def _write_one(self, network: int) -> None:
@@ -141,7 +141,7 @@ class NetworkRegionLayers:
         else:  # also what a stronger region of another network covers
             labels = np.r_[0, ids].astype(regions.labels.dtype)[strongest(supports(weights[mine]), regions.grid.shape)]
         table = regions.table.loc[ids]
-        of = str(table["network"].iloc[0]) if "network" in table and len(table) else f"network {network + 1}"
+        of = str(table["network"].iloc[0]) if "network" in table and len(table) else "none"
         self._one.write(labels, regions.grid, f"Regions of {of}", _features(table), provenance=dict(regions.provenance))
         layer = self.layer
         if self._network is None and layer is not None:
