@@ -67,6 +67,7 @@ class NetworkLearning(QWidget):
 
     def __init__(self, panel: Panel) -> None:
         super().__init__()
+        self._panel = panel
         self.viewer = panel.viewer
         self.kept: Reductions | None = None
         self.sources: list[Source] = []
@@ -272,7 +273,10 @@ class NetworkLearning(QWidget):
         self.preview.show(np.asarray(mask.data > 0), mask.grid)
         inside = int((mask.data > 0).sum())
         share = f"{100 * inside / mask.data.size:.0f} % of the box"
-        self._tell(f"The mask holds {inside:,} voxels, {inside * mask.grid.voxel_volume / 1000:,.0f} cm³, {share}.")
+        failed = () if learning.mask is not None or learning.reductions is None else learning.reductions.left_out
+        self.runs.mark_failed(failed)
+        without = f" Made without {', '.join(self.runs.failed)}, which cannot be read." if failed else ""
+        self._tell(f"The mask holds {inside:,} voxels, {inside * mask.grid.voxel_volume / 1000:,.0f} cm³, {share}.{without}")
 
     def _hide_mask(self, *_: Any) -> None:
         """What is shown is not what would be used any more."""
@@ -293,11 +297,13 @@ class NetworkLearning(QWidget):
         self.say(sentence)
         n = leave_out or len(self.runs.troubles())
         self.leave_out_button.setText(f"Leave out {some(n, 'run')} and go on")
-        self.leave_out_button.setVisible(n > 0)
+        self.leave_out_button.setVisible(0 < n < len(self.runs.used))
+        self._panel.bring(self.leave_out_button if n else self.message)
 
     def _tell(self, sentence: str) -> None:
         self.account.setText(sentence)
         self.account.show()
+        self._panel.bring(self.account)
 
     def _account(self, maps: NetworkMaps, seconds: float) -> None:
         inside = "" if maps.mask is None else f" in {int(np.count_nonzero(maps.mask.data)):,} voxels"
@@ -310,7 +316,8 @@ class NetworkLearning(QWidget):
                 else ""
             )
             parts.append(f"Objective {maps.objective:.4g}{passes}.")
-        parts += [f"Left out: {sentence}" for sentence in maps.left_out]
+        if maps.left_out:
+            parts.append(f"{', '.join(self.runs.failed)} left out.")
         self._tell(" ".join(parts) + self._kept_in_words())
 
     def _kept_in_words(self) -> str:

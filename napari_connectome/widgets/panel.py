@@ -57,6 +57,18 @@ class Panel(QWidget):
         outside = QVBoxLayout(self)
         outside.setContentsMargins(0, 0, 0, 0)
         outside.addWidget(scroll)
+        self._scroll = scroll
+        self._brought: QWidget | None = None
+        self._bring_soon = self.timer(0, self._bring)
+
+    def bring(self, widget: QWidget) -> None:
+        """Scroll so that a part that has just appeared is seen."""
+        self._brought = widget
+        self._bring_soon.start()  # it gets its place first
+
+    def _bring(self) -> None:
+        if self._brought is not None:
+            self._scroll.ensureWidgetVisible(self._brought, 0, 6)
 
     def follow(self, event: Any, slot: Callable[..., Any]) -> None:
         """Connect to an event of the viewer or a layer until the widget goes."""

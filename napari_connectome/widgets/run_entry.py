@@ -26,6 +26,9 @@ from napari_connectome.widgets.work import sentence_of
 SAMPLE = 3
 """Rows kept of a table to know its columns by: a hundred whole tables would be a lot."""
 
+NO_TR, FAILED = "TR?", "failed"
+"""The states of a run whose TR has to be given, and of one that could not be used when it was tried."""
+
 
 @dataclass(frozen=True)
 class Regressed:
@@ -182,11 +185,11 @@ class RunEntry:
     def state(self, regressed: Regressed) -> State:
         """How the run stands by itself, other runs aside."""
         if self.failed:
-            return State("failed", self.failed)
+            return State(FAILED, self.failed)
         if self.trouble.sentence:
             return self.trouble
         if self.tr is None:
-            return State("TR?", f"The TR of {self.name} is not known, since {self.question}: give it below the list.")
+            return State(NO_TR, f"The TR of {self.name} is not known, since {self.question}: type it below the list.")
         trouble = self._confounds_trouble or self._objection(regressed)
         return State("confounds", trouble) if trouble else State()
 
@@ -246,7 +249,7 @@ def states(entries: Sequence[RunEntry], regressed: Regressed, resample: bool = F
         state, known = entry.state(regressed), before.setdefault(entry.place, [])
         if not entry.used:
             state = State("left out")
-        elif not state.sentence and any(entry.is_same(other) for other in known):
+        elif not entry.trouble.sentence and any(entry.is_same(other) for other in known):
             state = State("twice", f"{entry.name} is in the list twice: remove or untick one of the two.")
         elif not state.sentence and usual is not None and not resample:
             state = _on_grid(entry, usual)

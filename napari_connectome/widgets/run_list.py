@@ -22,7 +22,7 @@ from napari_connectome.widgets.confounds import FIRST_CHOICES
 from napari_connectome.widgets.form import ChoiceBox, NumberBox
 from napari_connectome.widgets.panel import Panel, button, row, words
 from napari_connectome.widgets.repetition import USUAL
-from napari_connectome.widgets.run_entry import Regressed, RunEntry, State, states, usual_grid
+from napari_connectome.widgets.run_entry import FAILED, NO_TR, Regressed, RunEntry, State, states, usual_grid
 from napari_connectome.widgets.run_table import RunTable
 from napari_connectome.widgets.section import Section
 from napari_connectome.widgets.work import Work, WorkBar
@@ -56,7 +56,7 @@ class RunList(QWidget):
         self._folder = ""
         self._pending: list[str] = []
         self._by_hand = False  # whether somebody chose what is regressed out
-        self._gone = ""
+        self._last_tr = USUAL
         self.work = Work(self)
         self._build()
         self._soon = panel.timer(0, self._on_layers)
@@ -103,7 +103,7 @@ class RunList(QWidget):
         self.preset.setToolTip("Which columns of its confounds are regressed out of each run.")
         self.limit = NumberBox(0.01, math.inf, 0.1, "mm", off=math.inf)
         self.limit.number = math.inf
-        self.limit.setToolTip("Volumes that moved more than this since the last one are left out.")
+        self.limit.setToolTip("Volumes that moved more than this since the last one (framewise displacement) are left out.")
         self.choose_button = button(
             "Choose table…", "Give the selected run a confounds table: TSV or CSV, one row a volume.", self._ask_table
         )
@@ -116,7 +116,7 @@ class RunList(QWidget):
         column = QVBoxLayout(inside)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(row("Regress", self.preset))
-        column.addLayout(row("Leave out volumes that moved over", self.limit))
+        column.addLayout(row("Censor over", self.limit))
         column.addLayout(buttons)
         column.addWidget(self.cut_button)
         self.confounds_section = Section(inside)
@@ -141,6 +141,11 @@ class RunList(QWidget):
     def used(self) -> list[RunEntry]:
         """The runs that are ticked."""
         return [entry for entry in self.entries if entry.used]
+
+    @property
+    def failed(self) -> list[str]:
+        """Names of the runs that could not be used when they were last tried."""
+        return [entry.name for entry in self.used if entry.failed]
 
     @property
     def busy(self) -> bool:
@@ -266,11 +271,13 @@ class RunList(QWidget):
 
     def _asked(self) -> list[RunEntry]:
         """The runs a TR is given for: those that do not have one, or else those selected."""
-        unknown = [entry for entry in self.used if entry.grid is not None and entry.tr is None]
+        found = zip(self.entries, self._states(), strict=True)
+        unknown = [entry for entry, state in found if entry.used and state.word == NO_TR]
         return unknown or [self.entries[i] for i in self.table.chosen if self.entries[i].grid is not None]
 
     def _use_tr(self) -> None:
         self.seconds.interpretText()
+        self._last_tr = self.seconds.number  # more files of the study may follow
         for entry in self._asked():
             if entry.layer is not None:
                 set_tr(entry.layer, self.seconds.number)
@@ -286,7 +293,7 @@ class RunList(QWidget):
         if unknown:
             which = unknown[0].name if len(unknown) == 1 else f"these {len(unknown)} runs"
             self.question.setText(f"What is the TR of {which}? {_sentence(unknown[0].question)}")
-            self.seconds.number = next((entry.guess for entry in unknown if entry.guess), USUAL)
+            self.seconds.number = next((entry.guess for entry in unknown if entry.guess), self._last_tr)
         elif asked:
             self.seconds.number = asked[0].tr or USUAL
 
@@ -337,7 +344,7 @@ class RunList(QWidget):
             if not n or self.preset.currentData() == "none"
             else f"{self.preset.currentText()}, {n} of {some(len(used), 'run')}"
         )
-        censored = "" if math.isinf(self.limit.number) or not n else f", over {self.limit.number:g} mm left out"
+        censored = "" if math.isinf(self.limit.number) or not n else f", censored over {self.limit.number:g} mm"
         self.confounds_section.setText(f"Confounds: {what}{censored}")
         self.cut_button.setVisible(any(entry.may_cut for entry in used))
 
@@ -375,7 +382,8 @@ class RunList(QWidget):
         """How many runs are used, on which grid; and the first thing that is the matter."""
         if not self.entries:
             return EMPTY
-        troubled = [state.sentence for entry, state in zip(self.entries, found, strict=True) if entry.used and state.sentence]
+        used = [state for entry, state in zip(self.entries, found, strict=True) if entry.used]
+        troubled = [state.sentence for state in used if state.sentence and state.word not in (NO_TR, FAILED)]
         usual = usual_grid(self.used)
         grid = "" if usual is None or usual.grid is None else f", {usual.grid.size} voxels of {_voxel(usual.grid.voxel_size)}"
         parts = [f"{some(len(self.used), 'run')}{grid}."]

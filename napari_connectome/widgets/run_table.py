@@ -14,12 +14,12 @@ from napari_connectome.widgets.run_entry import RunEntry, State
 
 COLUMNS = (
     ("Run", "Layers and files; untick those that are to be left out.", 0),
-    ("State", "Whether the run can be used; hover over a word for what is the matter.", 58),
-    ("Volumes", "Number of volumes.", 54),
-    ("TR s", "Repetition time: seconds from one volume to the next.", 38),
+    ("State", "Whether the run can be used; hover over a word for what is the matter.", 68),
+    ("Vol.", "Number of volumes.", 38),
+    ("TR s", "Repetition time: seconds from one volume to the next.", 40),
     ("Confounds", "The table that came with the layer, or lies beside the file by its BIDS name.", 72),
 )
-NARROWEST = 84
+NARROWEST = 100
 """Pixels below which the names get no narrower; then the table scrolls sideways."""
 FEWEST, MOST = 4, 10
 """Rows shown before it scrolls."""
@@ -51,7 +51,6 @@ class RunTable(QTableWidget):
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # the names of runs differ in the middle
         self.setWordWrap(False)
         self.itemChanged.connect(self._on_changed)
         delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self)
@@ -90,7 +89,7 @@ class RunTable(QTableWidget):
                 self.setItem(row, column, item)
             item.setText(text)
             item.setToolTip(confounds if column == 4 else whole)
-            item.setForeground(WARNING if state.sentence else self.palette().text())
+            item.setData(Qt.ItemDataRole.ForegroundRole, WARNING if state.sentence else None)
         first = self.item(row, 0)
         first.setFlags(first.flags() | Qt.ItemFlag.ItemIsUserCheckable)
         first.setCheckState(Qt.CheckState.Checked if entry.used else Qt.CheckState.Unchecked)

@@ -110,6 +110,7 @@ class ViewBar(QWidget):
         button.setCheckable(True)
         button.setProperty("view", name)
         button.setSizePolicy(QSizePolicy.Policy.MinimumExpanding, QSizePolicy.Policy.Fixed)
+        button.setMinimumWidth(40)  # the theme's padding alone would make a narrow dock too wide
         self._buttons.addButton(button)
         return button
 
