@@ -106,7 +106,7 @@ class RegionResults(QWidget):
             Of the regions, by id, as they are in the picture.
         """
         self.measurement = measurement
-        self._colors = {region: _legible(color) for region, color in colors.items()}
+        self._colors = {region: legible(color) for region, color in colors.items()}
         self._say("")
         self.setVisible(measurement is not None)
         self.by_condition.show_measurement(measurement, self._colors)
@@ -228,7 +228,7 @@ def _account(found: Measurement, chosen: int) -> str:
     return "\n".join(lines)
 
 
-def _legible(color: QColor) -> QColor:
+def legible(color: QColor) -> QColor:
     """A colour of the same hue that reads on any page."""
     low, high = LEGIBLE
     return QColor.fromHslF(max(color.hslHueF(), 0.0), color.hslSaturationF(), min(max(color.lightnessF(), low), high))

@@ -47,6 +47,7 @@ def _number(value: float) -> str:
 COLUMNS = (
     _Column("index", "Label", "The number of the region in the layer, and its colour.", 54, str),
     _Column("name", "Name", "Double click to rename.", 96, str),
+    _Column("network", "Network", "The network the region is a part of.", 90, str, True),
     _Column("voxels", "Voxels", "Number of voxels.", 52, lambda n: f"{n:,}"),
     _Column("size_mm3", "mm³", "Volume in mm³.", 56, lambda n: f"{n:,.0f}"),
     _Column("x", "x mm", "Centre of mass, mm: right of the origin (negative is left).", 46, _mm),
@@ -176,7 +177,7 @@ class RegionModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.BackgroundRole:
             return LIT if int(self.ids[row]) == self.lit else None
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            left = Qt.AlignmentFlag.AlignLeft if key in ("index", "name", "origin") else Qt.AlignmentFlag.AlignRight
+            left = Qt.AlignmentFlag.AlignLeft if key in ("index", "name", "network", "origin") else Qt.AlignmentFlag.AlignRight
             return left | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.DecorationRole and key == "index":
             return _qcolor(self._color(int(self.ids[row])))

@@ -1,0 +1,347 @@
+"""Networks taken apart into regions: live parameters, a table, the regions of one network, atlases to save."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QVBoxLayout, QWidget
+
+from napari_connectome.analyses.region_extraction import RegionExtraction, RegionExtractor
+from napari_connectome.core.errors import InputError, Progress
+from napari_connectome.core.values import Regions
+from napari_connectome.io.save import save
+from napari_connectome.layers.network_layers import NetworkLayers
+from napari_connectome.layers.network_regions import NetworkRegionLayers
+from napari_connectome.layers.orientation import look_at
+from napari_connectome.layers.region_layer import RegionLayer
+from napari_connectome.layers.region_pointer import RegionPointer
+from napari_connectome.layers.spatial import to_world
+from napari_connectome.layers.writer import write_labels
+from napari_connectome.widgets.form import ParamsForm
+from napari_connectome.widgets.panel import Panel, button, words
+from napari_connectome.widgets.region_table import RegionTable
+from napari_connectome.widgets.save_as import ask_path
+from napari_connectome.widgets.work import Work, WorkBar, told
+
+SETTLE = 150
+"""Milliseconds a parameter must stay as it is before the regions follow it."""
+FIELDS = ("strategy", "threshold", "two_sided", "method", "fwhm", "min_size")
+FILES = "NIfTI (*.nii.gz *.nii)"
+
+
+class NetworkRegions(QWidget):
+    """Take networks apart into regions.
+
+    Parameters
+    ----------
+    panel : Panel
+        The dock widget it is part of.
+
+    Attributes
+    ----------
+    networks : NetworkLayers or None
+    layers : NetworkRegionLayers
+    regions : Regions or None
+        What was extracted last.
+    form : ParamsForm[RegionExtraction]
+    table : RegionTable
+    """
+
+    def __init__(self, panel: Panel) -> None:
+        super().__init__()
+        self.viewer = panel.viewer
+        self.networks: NetworkLayers | None = None
+        self.regions: Regions | None = None
+        self._named: RegionLayer | None = None  # the names they have now
+        self._extractor: RegionExtractor | None = None
+        self._of: tuple[Any, ...] = ()  # the networks it is prepared for
+        self.layers = NetworkRegionLayers(self.viewer)
+        self._build()
+        self.pointer = RegionPointer(self.viewer)
+        self._again = panel.timer(SETTLE, self.extract)
+        self._connect(panel)
+        self._allow()
+        self._show()
+
+    def _build(self) -> None:
+        self.form = ParamsForm(RegionExtraction(), FIELDS)
+        self._strategy = self.form.value.strategy
+        self.extract_button = button(
+            "Extract regions", "Take the networks apart into regions; from then on these follow the parameters.", self.extract
+        )
+        self.only = QCheckBox("Only the network shown")
+        self.only.setToolTip("Show the regions of one network in separate colours: the one the slider of the networks is at.")
+        self.work = Work(self)
+        self.message, self.about = words(), words()
+        self.table = RegionTable()
+        self.maps_button = button("Maps as layer", "Add the weights of all regions as a layer with a slider.", self.add_maps)
+        self.save_button = button(
+            "Save atlas…",
+            "Write the labels as one 3-D NIfTI file, the names and networks as a table beside it.",
+            self._ask_labels,
+        )
+        self.save_maps_button = button(
+            "Save maps…",
+            "Write the weights of all regions as one 4-D NIfTI file, the names as a table beside it.",
+            self._ask_maps,
+        )
+        buttons = QGridLayout()
+        buttons.setHorizontalSpacing(4)
+        for i, each in enumerate((self.maps_button, self.save_button, self.save_maps_button)):
+            each.setMinimumWidth(40)
+            buttons.addWidget(each, 0, i)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 4, 0, 0)
+        for part in (self.form, self.extract_button, WorkBar(self.work), self.message, self.about, self.only, self.table):
+            column.addWidget(part)
+        column.addLayout(buttons)
+        column.addStretch(1)
+
+    def _connect(self, panel: Panel) -> None:
+        panel.at_end(self._let_go)
+        panel.at_end(self.pointer.close)
+        panel.at_end(self.work.close)
+        panel.follow(self.viewer.layers.events.removed, self._on_removed)
+        self.form.changed.connect(self._on_option)
+        self.only.toggled.connect(self._on_only)
+        self.table.rows_chosen.connect(self._on_rows)
+        self.table.renamed.connect(self._on_renamed)
+        self.pointer.hovered.connect(self.table.light)
+        self.work.failed.connect(self._failed)
+        self.work.cancelled.connect(self._on_cancelled)
+
+    def set_networks(self, networks: NetworkLayers | None) -> None:
+        """Take these networks apart, or none; by itself, where regions of others were shown before."""
+        if networks is not self.networks:
+            self._let_go()
+            self.networks = networks
+            if networks is not None:
+                networks.looked.connect(self._on_looked)
+                networks.changed.connect(self._on_changed)
+        self._on_changed()
+
+    # -- extracting ---------------------------------------------------------------------------------------------------
+
+    def extract(self) -> None:
+        """Extract regions with the parameters shown, in the background; the newest call wins."""
+        self._again.stop()
+        try:
+            if self.networks is None or not len(self.networks):
+                raise InputError("there are no networks yet: learn some in the first tab.")
+            params, of = self.form.value, self._exported()
+            maps = self.networks.exported if of != self._of or self._extractor is None else None
+        except InputError as error:
+            self.work.cancel()
+            self._failed(str(error))
+            return
+        self._say("")
+        extractor = None if maps is not None else self._extractor
+
+        def work(progress: Progress) -> tuple[Any, RegionExtractor, Regions]:
+            prepared = extractor if maps is None else RegionExtractor(maps)
+            assert prepared is not None
+            return of, prepared, prepared.extract(params, progress=progress)
+
+        self.work.run(work, then=self._on_regions)
+
+    def _exported(self) -> tuple[Any, ...]:
+        """What the regions depend on besides the parameters: which networks, their names and order."""
+        networks = self.networks
+        if networks is None:
+            return ()
+        places = [i for i in range(len(networks)) if not networks.hidden(i)]
+        return tuple((networks.keys[i], networks.names[i]) for i in places)
+
+    def _on_regions(self, found: tuple[Any, RegionExtractor, Regions]) -> None:
+        self._of, self._extractor, self.regions = found
+        self._named = RegionLayer.of(self.layers.show(self.regions))
+        self._show_only()
+        self._show()
+
+    def _on_option(self) -> None:
+        """Follow the parameters, once there were regions."""
+        self._say("")
+        strategy = self.form.container["strategy"].value
+        if strategy != self._strategy:
+            before, self._strategy = self._strategy, strategy
+            self.form.container["threshold"].value = self._threshold(before)
+        self._allow()
+        if self.regions is not None or self.work.busy:
+            self._again.start()
+
+    def _threshold(self, before: str) -> float:
+        """The threshold that keeps as many weights as the one there was, where another strategy counts differently."""
+        start = float(RegionExtraction().threshold)
+        if self.networks is None or not self._exported():
+            return start
+        weights = np.abs(self.networks.exported.data)
+        given = float(self.form.container["threshold"].value)
+        share = {
+            "ratio_n_voxels": given / len(weights),
+            "percentile": 1 - given / 100,
+            "img_value": float((weights >= given).mean()),
+        }[before]
+        if self._strategy == "ratio_n_voxels":
+            return float(f"{share * len(weights):.2g}") or start
+        if self._strategy == "percentile":
+            return float(f"{100 * (1 - min(max(share, 0.0), 1.0)):.4g}")
+        return float(f"{np.quantile(weights, 1 - min(max(share, 0.0), 1.0)):.3g}")
+
+    def _allow(self) -> None:
+        """Let be set what counts."""
+        values = {name: self.form.container[name].value for name in ("strategy", "method")}
+        self.form.widget("two_sided").setEnabled(values["strategy"] != "ratio_n_voxels")
+        self.form.widget("fwhm").setEnabled(values["method"] == "local_regions")
+
+    def _on_changed(self) -> None:
+        """Other networks, names, or another order: the regions follow, once there were any."""
+        if (self.regions is not None and self._exported() != self._of) or self.work.busy:
+            self._again.start()
+        self._show()
+
+    def _failed(self, sentence: str) -> None:
+        still = " The regions shown are those from before." if self.regions is not None else ""
+        self._say(f"{sentence[:1].upper()}{sentence[1:]}{still}")
+
+    def _on_cancelled(self) -> None:
+        if self.message.isHidden():  # otherwise it was stopped for a reason that is there to be read
+            self._failed("Cancelled; nothing was changed.")
+
+    def _say(self, sentence: str) -> None:
+        self.message.setText(sentence)
+        self.message.setVisible(bool(sentence))
+
+    # -- one network --------------------------------------------------------------------------------------------------
+
+    def _on_looked(self, index: int) -> None:
+        if self.only.isChecked():
+            self._show_only()
+            self._show()
+
+    def _on_only(self, on: bool) -> None:
+        self._show_only()
+        self._show()
+
+    def _source(self) -> int | None:
+        """The network shown alone, among those that were taken apart; None for all, -1 for one that is hidden."""
+        if not self.only.isChecked() or self.networks is None:
+            return None
+        now = self.networks.current
+        shown = [i for i in range(len(self.networks)) if not self.networks.hidden(i)]
+        return shown.index(now) if now in shown else -1
+
+    def _show_only(self) -> None:
+        """Draw the regions of one network, or of all."""
+        if self.regions is not None:
+            self.layers.only(self._source())
+            self.pointer.layer = self.layers.one_layer or self.layers.layer
+
+    # -- the table ----------------------------------------------------------------------------------------------------
+
+    def _show(self) -> None:
+        """Bring table, sentence and buttons up to date."""
+        regions = self.regions
+        table = pd.DataFrame(index=pd.Index([], dtype=np.int64, name="index"))
+        if regions is not None and self._named is not None:
+            source = self._source()
+            table = regions.table.assign(voxels=np.rint(regions.table["size_mm3"] / regions.grid.voxel_volume).astype(int))
+            table["name"] = [self._named.name(int(i)) for i in table.index]
+            table = table if source is None else table[regions.source_map == source]
+        self.table.show_table(table, {}, self._color)
+        self.extract_button.setEnabled(self.networks is not None and len(self.networks) > 0)
+        for each in (self.about, self.only, self.table, self.maps_button, self.save_button, self.save_maps_button):
+            each.setVisible(regions is not None)
+        self.about.setText(self._in_words(table))
+
+    def _color(self, region: int) -> Any:
+        return None if self.layers.layer is None else self.layers.layer.get_color(region)
+
+    def _in_words(self, table: pd.DataFrame) -> str:
+        if self.regions is None:
+            return ""
+        count, networks = len(table), table["network"].nunique()
+        of = f"{networks:,} networks" if networks != 1 else str(table["network"].iloc[0])
+        sizes = table["size_mm3"]
+        between = f"{sizes.min():,.0f} to {sizes.max():,.0f} mm³" if count > 1 else f"{sizes.max():,.0f} mm³"
+        return f"{count:,} region{'s' * (count != 1)} of {of}, {between}." if count else "The network shown has no region."
+
+    def _on_rows(self) -> None:
+        """Go to the peak of the region a person selected, and to its network."""
+        region, regions = self.table.current, self.regions
+        mm = self.table.regions.place(region)
+        if regions is None or not region or mm is None:
+            return
+        look_at(self.viewer, to_world(regions.grid, mm))
+
+    def _on_renamed(self, region: int, name: str) -> None:
+        if self._named is not None:
+            with told(self._say):
+                self._named.rename(region, name)
+            self._show()
+
+    def _on_removed(self, event: Any) -> None:
+        """Without their layer there are no regions to talk of."""
+        if self.regions is not None and self.layers.layer is None:
+            self.regions = self._named = self.pointer.layer = None
+            self._show()
+
+    # -- what becomes of them -----------------------------------------------------------------------------------------
+
+    def named(self) -> Regions:
+        """The regions with the names they have now."""
+        if self.regions is None or self._named is None:
+            raise InputError("there are no regions yet: extract some first.")
+        table = self.regions.table.copy()
+        table["name"] = [self._named.name(int(i)) for i in table.index]
+        return replace(self.regions, table=table)
+
+    def add_maps(self) -> None:
+        """Add the weights of the regions as a layer."""
+        with told(self._say):
+            self.layers.regions = self.named()
+            self.layers.show_maps()
+
+    def _ask_labels(self) -> None:
+        with told(self._say):
+            if path := ask_path(self, "Save atlas", "network_regions.nii.gz", FILES):
+                self.write_labels(path)
+
+    def _ask_maps(self) -> None:
+        with told(self._say):
+            if path := ask_path(self, "Save probabilistic atlas", "network_regions_maps.nii.gz", FILES):
+                self.write_maps(path)
+
+    def write_labels(self, path: str) -> None:
+        """Write the labels as they are in the layer, names and networks beside them."""
+        layer = self.layers.layer
+        if layer is None:
+            raise InputError("there are no regions yet: extract some first.")
+        try:
+            data, meta = layer.as_layer_data_tuple()[:2]
+            written = write_labels(path, data, meta)
+        except (RuntimeError, OSError) as error:  # what stands in the way leaves the writer as one of these
+            self._say(f"Not saved: {error}")
+        else:
+            self._say(f"Saved {', '.join(Path(each).name for each in written)}.")
+
+    def write_maps(self, path: str) -> None:
+        """Write the weights of all regions, in the background."""
+        regions = self.named()
+
+        def work(progress: Progress) -> str:
+            progress(0.1, f"writing {Path(path).name}")
+            save(regions, path)
+            return f"Saved {Path(path).name}."
+
+        self.work.run(work, then=self._say)
+
+    def _let_go(self) -> None:
+        """Stop following the networks; the layers stay."""
+        networks, self.networks = self.networks, None
+        if networks is not None:
+            networks.looked.disconnect(self._on_looked)
+            networks.changed.disconnect(self._on_changed)

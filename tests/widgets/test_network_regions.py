@@ -1,0 +1,242 @@
+"""Regions of networks in the real window: live parameters, the table, one network alone, names, atlases."""
+
+import gc
+import weakref
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QFileDialog
+
+from napari_connectome import load_regions
+from napari_connectome.analyses.networks import NetworkMaps
+from napari_connectome.analyses.region_extraction import RegionExtraction, extract_regions
+from napari_connectome.core.values import Volume
+from napari_connectome.layers.network_layers import NetworkLayers
+from napari_connectome.layers.spatial import to_mm
+from napari_connectome.widgets.network_regions import NetworkRegions
+from napari_connectome.widgets.panel import Panel
+from napari_connectome.widgets.region_table import COLUMNS, NAME
+
+LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+KEYS = [column.key for column in COLUMNS]
+PARAMS = RegionExtraction(threshold=0.3, min_size=500.0, method="connected_components")
+
+
+class Host(Panel):
+    """A dock widget with nothing but the regions."""
+
+    def __init__(self, viewer):
+        super().__init__(viewer)
+        self.regions = NetworkRegions(self)
+        self.column.addWidget(self.regions)
+
+
+@pytest.fixture(scope="module")
+def maps(small_run):
+    """Two networks: the front and the back together; the left."""
+    grid, places = small_run.run.grid, small_run.places
+    rng = np.random.default_rng(0)
+    data = np.zeros((2, *grid.shape), "f4")
+    for network, name, weight in ((0, "front", 1.0), (0, "back", 0.8), (1, "left", 0.9)):
+        sphere = grid.sphere(places[name], 14)
+        data[network][sphere] = weight + 0.1 * rng.random(int(sphere.sum()))
+    mask = Volume(small_run.brain, grid, name="mask")
+    explained = np.array([0.3, 0.1])
+    return NetworkMaps(data, grid, names=["poles", "left"], provenance={"analysis": "x"}, explained=explained, mask=mask)
+
+
+@pytest.fixture
+def window(make_napari_viewer, maps, until):
+    """Networks in napari's window, and the widget to take them apart."""
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1200, 800)
+    host = Host(viewer)
+    viewer.window.add_dock_widget(host, name="Regions", area="right")
+    networks = NetworkLayers(viewer)
+    host.at_end(networks.close)
+    networks.show(maps)
+    widget = host.regions
+    widget.set_networks(networks)
+    widget.form.value = PARAMS
+
+    def settle():
+        until(lambda: not widget._again.isActive() and not widget.work.busy)
+
+    def extract():
+        QTest.mouseClick(widget.extract_button, LEFT)
+        settle()
+
+    return SimpleNamespace(
+        viewer=viewer, networks=networks, widget=widget, table=widget.table, settle=settle, extract=extract, maps=maps
+    )
+
+
+def column(window, key):
+    model = window.table.regions
+    return [model.data(model.index(i, KEYS.index(key))) for i in range(model.rowCount())]
+
+
+def test_networks_become_regions_with_a_table(window):
+    widget = window.widget
+    assert widget.extract_button.isVisible()
+    assert not widget.table.isVisible()
+    window.extract()
+    expected = extract_regions(window.maps, PARAMS)
+    np.testing.assert_array_equal(widget.layers.layer.data, expected.labels)
+    assert column(window, "network") == ["poles", "poles", "left"]
+    assert [float(size.replace(",", "")) for size in column(window, "size_mm3")] == expected.table["size_mm3"].round().tolist()
+    assert not window.table.isColumnHidden(KEYS.index("peak"))
+    assert "3 regions of 2 networks" in widget.about.text()
+
+
+def test_regions_follow_the_parameters(window):
+    window.extract()
+    layer = window.widget.layers.layer
+    window.widget.form.container["min_size"].value = 1e5
+    window.settle()
+    assert "minimum size" in window.widget.message.text()
+    assert "The regions shown are those from before." in window.widget.message.text()
+    window.widget.form.container["min_size"].value = 0.0
+    window.widget.form.container["threshold"].value = 0.05
+    window.settle()
+    assert window.widget.message.isHidden()
+    assert window.widget.layers.layer is layer, "in place"
+    expected = extract_regions(window.maps, PARAMS.replace(min_size=0.0, threshold=0.05))
+    np.testing.assert_array_equal(layer.data, expected.labels)
+
+
+@pytest.mark.parametrize("strategy", ["percentile", "img_value"])
+def test_another_strategy_starts_where_the_last_one_was(window, strategy):
+    window.widget.form.value = PARAMS.replace(threshold=0.1)
+    window.extract()
+    before = int((window.widget.layers.layer.data > 0).sum())
+    window.widget.form.container["strategy"].value = strategy
+    window.settle()
+    after = int((window.widget.layers.layer.data > 0).sum())
+    assert abs(after - before) <= 0.1 * before
+    assert window.widget.form.widget("two_sided").isEnabled()
+    window.widget.form.container["strategy"].value = "ratio_n_voxels"
+    assert abs(window.widget.form.container["threshold"].value - 0.1) < 0.02
+
+
+def test_one_network_alone_follows_the_slider(window):
+    window.extract()
+    widget = window.widget
+    QTest.mouseClick(widget.only, LEFT, NONE, QPoint(8, widget.only.height() // 2))
+    assert set(np.unique(widget.layers.one_layer.data)) == {0, 1, 2}
+    assert column(window, "network") == ["poles", "poles"]
+    window.networks.look(1)
+    assert set(np.unique(widget.layers.one_layer.data)) == {0, 3}
+    assert column(window, "network") == ["left"]
+    widget.form.container["min_size"].value = 0.0
+    window.settle()
+    assert set(np.unique(widget.layers.one_layer.data)) == {0, 3}
+    widget.only.click()
+    assert widget.layers.one_layer is None
+    assert len(column(window, "network")) == 3
+
+
+def test_hidden_and_renamed_networks(window):
+    window.extract()
+    window.networks.rename(1, "motor")
+    window.settle()
+    assert column(window, "network") == ["poles", "poles", "motor"]
+    window.networks.set_hidden(0, True)
+    window.settle()
+    assert column(window, "network") == ["motor"]
+    window.widget.only.click()
+    window.networks.look(0)
+    assert column(window, "network") == []
+    assert "no region" in window.widget.about.text()
+    window.networks.look(1)
+    assert column(window, "network") == ["motor"]
+    window.networks.set_hidden(1, True)
+    window.settle()
+    assert "hidden" in window.widget.message.text()
+
+
+def test_a_row_goes_to_its_peak_and_lights_up_under_the_mouse(window, hand, until):
+    window.extract()
+    place = window.table.visualRect(window.table.regions.index(2, NAME)).center()
+    QTest.mouseClick(window.table.viewport(), LEFT, NONE, place)
+    regions = window.widget.regions
+    mm = to_mm(regions.grid, np.array(window.viewer.dims.point)[-3:])
+    np.testing.assert_allclose(mm, regions.table.loc[3, ["peak_x", "peak_y", "peak_z"]].astype(float), atol=3.01)
+    voxel = np.argwhere(regions.labels == 1)[0]
+    world = window.widget.layers.layer.data_to_world(voxel)
+    window.viewer.dims.set_point(range(window.viewer.dims.ndim - 3, window.viewer.dims.ndim), world)
+    mouse = hand(window.viewer)
+    until(lambda: mouse.click(world) or window.table.regions.lit == 1)
+
+
+def test_names_and_atlases(window, tmp_path, monkeypatch, until):
+    window.extract()
+    window.table.regions.setData(window.table.regions.index(0, NAME), "frontal pole", Qt.ItemDataRole.EditRole)
+    assert column(window, "name")[0] == "frontal pole"
+    labels, weights = tmp_path / "atlas.nii.gz", tmp_path / "maps.nii.gz"
+    for path, button in ((labels, window.widget.save_button), (weights, window.widget.save_maps_button)):
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, path=path: (str(path), ""))
+        QTest.mouseClick(button, LEFT)
+        until(lambda path=path: path.name in window.widget.message.text())
+    for path in (labels, weights):
+        back = load_regions(path)
+        assert back.table["name"].tolist()[0] == "frontal pole"
+        beside = pd.read_csv(str(path).replace(".nii.gz", ".tsv"), sep="\t")
+        assert list(beside["network"]) == ["poles", "poles", "left"]
+        np.testing.assert_array_equal(back.labels, window.widget.layers.layer.data)
+    assert back.maps is not None
+
+
+def test_weights_as_a_layer(window):
+    window.extract()
+    window.table.regions.setData(window.table.regions.index(0, NAME), "frontal pole", Qt.ItemDataRole.EditRole)
+    QTest.mouseClick(window.widget.maps_button, LEFT)
+    layer = window.widget.layers.maps_layer
+    assert len(layer.data) == 3
+    assert layer.metadata["connectome"]["names"][0] == "frontal pole"
+
+
+def test_the_layer_taken_out_takes_the_table_with_it(window):
+    window.extract()
+    window.viewer.layers.remove(window.widget.layers.layer)
+    assert window.widget.regions is None
+    assert not window.widget.table.isVisible()
+    window.extract()
+    assert len(column(window, "name")) == 3
+
+
+def test_what_was_painted_stays(window):
+    window.extract()
+    painted = window.widget.layers.layer
+    painted.data_setitem((np.array([0]), np.array([0]), np.array([0])), 2)
+    window.widget.form.container["min_size"].value = 0.0
+    window.settle()
+    assert painted in window.viewer.layers
+    assert painted.data[0, 0, 0] == 2
+    assert window.widget.layers.layer is not painted
+
+
+def test_a_widget_that_is_closed_goes_at_once(make_napari_viewer, maps):
+    def opened_and_closed():
+        viewer = make_napari_viewer(show=True)
+        host = Host(viewer)
+        viewer.window.add_dock_widget(host, name="Regions")
+        callbacks = len(viewer.mouse_move_callbacks)
+        networks = NetworkLayers(viewer)
+        host.at_end(networks.close)
+        networks.show(maps)
+        host.regions.set_networks(networks)
+        host.regions.extract()
+        viewer.window.remove_dock_widget(host)
+        assert not host.regions.work.busy
+        assert len(viewer.mouse_move_callbacks) == callbacks - 1
+        return weakref.ref(host), weakref.ref(host.regions)
+
+    kept = opened_and_closed()
+    QApplication.processEvents()
+    gc.collect()
+    assert [each() for each in kept] == [None, None]
