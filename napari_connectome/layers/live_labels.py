@@ -9,13 +9,18 @@ import numpy.typing as npt
 import pandas as pd
 from napari.components import ViewerModel
 from napari.layers import Labels
+from napari.utils.colormaps import CyclicLabelColormap
 
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.values import as_label_type
 from napari_connectome.layers import results
 from napari_connectome.layers.spatial import info, layer_kwargs, named, placement, tell
+from napari_connectome.layers.styles import distinct_colors
 
 Array = npt.NDArray[Any]
+
+COLORS = distinct_colors(252)
+"""Of the labels, by number."""
 
 
 class LiveLabels:
@@ -105,6 +110,8 @@ class LiveLabels:
         new = Labels(labels.copy(), name=name, **layer_kwargs(grid))
         layer = results.show(self.viewer, new, self.role, self.owner, guard=True)
         assert isinstance(layer, Labels)
+        if layer is new:
+            layer.colormap = CyclicLabelColormap(colors=COLORS)
         self._layer = layer
         return layer
 

@@ -84,7 +84,8 @@ def stack_data(layer: Layer) -> Array:
     """The maps (k, z, y, x) of a layer, whatever lies beside them; a view."""
     data: Array = np.asanyarray(layer.data)
     first: Any = (slice(None), *(0,) * (data.ndim - 4))
-    return data[first]
+    maps: Array = data[first]
+    return maps
 
 
 def _with_axes(data: Array, ndim: int) -> Array:

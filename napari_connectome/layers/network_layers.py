@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pandas as pd
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
-from napari.utils.colormaps import CyclicLabelColormap, label_colormap
 from psygnal import Signal
 
 from napari_connectome.analyses.networks import NetworkMaps, Sketch
@@ -19,10 +18,10 @@ from napari_connectome.core.region_maps import strongest, supports
 from napari_connectome.core.region_table import one_line
 from napari_connectome.core.values import Maps
 from napari_connectome.layers import results
-from napari_connectome.layers.live_labels import LiveLabels
+from napari_connectome.layers.live_labels import COLORS, LiveLabels
 from napari_connectome.layers.map_colors import MapColors
 from napari_connectome.layers.map_stack import MAPS, QUANTILE, MapStacks, current, look, restack, stack_data, stack_layer
-from napari_connectome.layers.spatial import info, tell
+from napari_connectome.layers.spatial import tell
 from napari_connectome.layers.styles import style_map, symmetric_limit
 
 Array = npt.NDArray[Any]
@@ -32,8 +31,6 @@ NETWORKS, OVERVIEW, SKETCH = "networks", "network overview", "network sketch"
 """Roles of the layers."""
 DENSE, STRONG = 0.5, 0.9
 """Maps with weights in more than this share of the mask are coloured from this quantile of their weights on."""
-N_COLORS = 252
-"""As many networks have different colours."""
 
 
 class NetworkLayers:
@@ -140,7 +137,7 @@ class NetworkLayers:
 
     def color(self, index: int) -> Array:
         """The colour (4,) of a network in the overview, 0 to 1; the same wherever it stands."""
-        return np.asarray(network_colors()[self._order[index] % (len(network_colors()) - 1) + 1])
+        return np.asarray(COLORS[self._order[index] % (len(COLORS) - 1) + 1])
 
     # -- learning -----------------------------------------------------------------------------------------------------
 
@@ -363,12 +360,10 @@ class NetworkLayers:
             ranks = strongest(supports(learned.data[kept]), learned.grid.shape)
             self._labelled = kept, np.r_[0, np.array(kept) + 1][ranks]
         features = {"index": [0, *(which + 1 for which in kept)], "name": ["none", *(self._names[which] for which in kept)]}
+        before = self.overview
         layer = self._overview.write(self._labelled[1], learned.grid, "Network overview", pd.DataFrame(features))
-        if not info(layer).get("colored"):
-            layer.colormap = CyclicLabelColormap(colors=network_colors())
-            layer.opacity = 0.6
-            layer.visible = False
-            tell(layer, colored=True)
+        if before is None:
+            layer.visible = False  # it would cover the maps
 
     def _dress(self, layer: Image, weights: Array) -> None:
         """Colour a layer of maps: both signs alike, nothing where there is no weight."""
@@ -397,8 +392,3 @@ def start_threshold(weights: Array) -> float:
     """From which weight on maps are coloured: all of sparse ones, the strongest of those that are nowhere 0."""
     size = np.abs(weights[weights != 0])
     return float(np.quantile(size, STRONG)) if size.size > DENSE * weights.size else 0.0
-
-
-def network_colors() -> Array:
-    """Colours (n, 4) of networks by their number from 1; the first is that of none."""
-    return np.asarray(label_colormap(N_COLORS).colors)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from colorsys import hsv_to_rgb
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,8 @@ SEED_COLOR = "#3ddc84"
 REGION_COLOR = "#ff4fd8"
 """Of the first label of a mask that lies over a map: a colour that no map has."""
 NAME = "connectome"
+GOLDEN = 0.618034
+"""Of the circle of hues: multiples of it never come near each other soon."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +156,18 @@ def style_regions(layer: Labels) -> None:
     layer.colormap = CyclicLabelColormap(colors=colors)
     _draw_lines(layer)
     layer.opacity = 1.0
+
+
+def distinct_colors(n: int) -> Array:
+    """Colours (n + 1, 4) for labels 0 to n, bright enough for a gray brain; that of 0 is transparent.
+
+    The first are the same however many there are, and neighbours in number are far apart in hue.
+    """
+    colors = np.zeros((n + 1, 4))
+    for i in range(n):
+        hue, row = (0.58 + i * GOLDEN) % 1, i // 8 % 3
+        colors[i + 1] = (*hsv_to_rgb(hue, (0.75, 0.45, 1.0)[row], (0.95, 1.0, 0.75)[row]), 1.0)
+    return colors
 
 
 def _draw_lines(layer: Labels) -> None:
