@@ -71,8 +71,22 @@ def _code(gram: Array, products: Array, alpha: float, start: Array, tol: float) 
         going = ~(exact | still)
         if not going.any():
             break
-        left, weights, products = left[going], weights[:, going], products[:, going]
+        weights = _towards(weights[:, going], solved[:, going])
+        left, products = left[going], products[:, going]
     return done
+
+
+def _towards(weights: Array, solved: Array) -> Array:
+    """Go from weights towards what solves for them, until the first of a voxel's would change its sign: that one is 0 then.
+
+    The objective falls all the way, and much faster than by the descent where atoms are alike.
+    """
+    crossing = (weights != 0) & (np.sign(solved) != np.sign(weights))
+    ways = np.divide(weights, weights - solved, out=np.ones_like(weights), where=crossing)
+    step = ways.min(axis=0)
+    there = weights + step * (solved - weights)
+    there[crossing & (ways <= step)] = 0
+    return np.where(np.isfinite(there).all(axis=0), there, weights)
 
 
 def _descend(gram: Array, products: Array, alpha: float, weights: Array) -> Array:

@@ -1,0 +1,146 @@
+import numpy as np
+import pytest
+from scipy.optimize import linear_sum_assignment
+from scipy.stats import scoreatpercentile
+
+from napari_connectome.core import ica
+from napari_connectome.core.errors import Cancelled, InputError
+from napari_connectome.core.ica import group_components, independent_maps, keep_strongest
+from napari_connectome.core.threads import one_thread
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    with one_thread():
+        yield
+
+
+def sources(k=6, v=2500, seed=0):
+    """Sparse maps (k × v), as networks are."""
+    rng = np.random.default_rng(seed)
+    return rng.laplace(size=(k, v)) * (rng.random((k, v)) < 0.2)
+
+
+def stacked(seed=0, k=6, m=40, noise=0.3):
+    rng = np.random.default_rng([seed, 1])
+    return rng.standard_normal((m, k)) @ sources(k, seed=seed) + noise * rng.standard_normal((m, 2500))
+
+
+def matched(maps, others):
+    r = np.abs(np.corrcoef(maps, others)[: len(maps), len(maps) :])
+    return r[linear_sum_assignment(-r)]
+
+
+def test_components_are_those_of_the_stacked_rows_of_norm_1():
+    from nilearn.decomposition._multi_pca import _MultiPCA
+
+    rows = stacked() * np.random.default_rng(0).uniform(0.1, 10, 40)[:, None]
+    theirs = _MultiPCA(n_components=6, random_state=0)
+    theirs._raw_fit(rows.copy())
+    mine = group_components(rows, 6)
+    np.testing.assert_allclose(np.linalg.svd(mine @ theirs.components_.T)[1], 1.0, atol=1e-8)  # the same space
+    np.testing.assert_allclose(mine @ mine.T, np.eye(6), atol=1e-9)
+
+
+@pytest.mark.parametrize("limit", [ica.MOST_FOR_MOMENTS, 0])
+@pytest.mark.parametrize("seed", [0, 7])
+def test_equal_to_fastica_from_the_same_start(seed, limit, monkeypatch):
+    """Whether by fourth moments or over the voxels: the maps of scikit-learn, in their order and with their signs."""
+    from scipy.linalg import svd
+    from sklearn.decomposition import fastica
+
+    monkeypatch.setattr(ica, "MOST_FOR_MOMENTS", limit)
+    # Mixed, so that they are not white: of white ones scikit-learn divides by signs of what is 0 but for rounding.
+    components = np.random.default_rng(0).standard_normal((6, 6)) @ group_components(stacked(seed), 6)
+    mine = independent_maps(components, 1, seed)
+    centred = components - components.mean(axis=1, keepdims=True)
+    u, d = svd(centred, full_matrices=False)[:2]
+    theirs_white = (u * np.sign(u[0]) / d).T @ centred
+    white = ica._whitened(components)
+    first = np.random.RandomState(seed).randint(2**31 - 1, size=1)[0]
+    begin = np.random.RandomState(first).normal(size=components.shape) @ white.T
+    w_init = begin @ white @ theirs_white.T  # the same start in the axes scikit-learn whitens to
+    _, _, maps, iterations = fastica(components.T, whiten="arbitrary-variance", fun="cube", w_init=w_init, return_n_iter=True)
+    np.testing.assert_allclose(mine.maps, maps.T, atol=1e-6 * np.abs(maps).max())
+    assert (mine.starts, mine.converged) == (1, 1)
+    assert iterations < ica.MOST_ITERATIONS
+
+
+def test_the_same_networks_as_nilearn_from_its_own_starts():
+    from nilearn.decomposition import CanICA
+
+    rows = stacked(2).astype(np.float32)
+    theirs = CanICA(n_components=6, n_init=10, random_state=0)
+    theirs._raw_fit(rows.copy())
+    mine = keep_strongest(independent_maps(group_components(rows, 6)).maps, 1.0)
+    assert matched(mine, theirs.components_).min() > 0.999
+    assert abs(np.count_nonzero(mine) - np.count_nonzero(theirs.components_)) <= 2
+    assert matched(mine, sources(seed=2)).min() > 0.95
+
+
+def test_the_start_with_the_smallest_largest_norm_is_taken():
+    components = group_components(stacked(3, noise=3.0), 6)
+    shown = []
+    best = independent_maps(components, 8, 1, watch=shown.append)
+    sizes = [np.abs(maps).sum(axis=1).max() for maps in shown]
+    assert sizes == sorted(sizes, reverse=True)
+    np.testing.assert_array_equal(best.maps, shown[-1])
+    assert best.starts == 8
+
+
+def test_what_is_found_does_not_depend_on_the_axes_of_the_components():
+    components = group_components(stacked(4), 6)
+    turn = np.linalg.qr(np.random.default_rng(0).standard_normal((6, 6)))[0]
+    np.testing.assert_allclose(independent_maps(turn @ components, 3).maps, independent_maps(components, 3).maps, atol=1e-8)
+
+
+def test_maps_to_begin_with_lead_back_to_themselves():
+    components = group_components(stacked(5), 6)
+    found = independent_maps(components, 5).maps
+    again = independent_maps(components, start=-2 * found[::-1])
+    np.testing.assert_allclose(again.maps, -found[::-1], atol=1e-3 * np.abs(found).max())
+    assert again.starts == 1
+    with pytest.raises(InputError, match="alike"):
+        independent_maps(components, start=np.repeat(found[:1], 6, axis=0))
+
+
+@pytest.mark.parametrize("ratio", [0.0, 0.5, 1.0, 2.0, 6.0, 10.0])
+def test_as_many_weights_as_asked_for_are_kept(ratio):
+    maps = np.random.default_rng(0).standard_normal((6, 1000))
+    kept = keep_strongest(maps, ratio)
+    if ratio in (0.0, 6.0, 10.0):
+        np.testing.assert_array_equal(kept, maps)
+        return
+    cut = scoreatpercentile(np.abs(maps), 100 - 100 / 6 * ratio)
+    np.testing.assert_array_equal(kept, np.where(np.abs(maps) < cut, 0, maps))
+    assert np.count_nonzero(kept) == pytest.approx(1000 * ratio, abs=1)
+
+
+def test_more_than_the_runs_hold_is_refused_in_one_sentence():
+    with pytest.raises(InputError, match="41 networks were asked for and the runs give only 40 components"):
+        group_components(stacked(), 41)
+    with pytest.raises(InputError, match=r"12 networks .* vary in only 6 ways"):
+        group_components(stacked(noise=0.0), 12)
+    with pytest.raises(InputError, match="vary in only 0 ways"):
+        group_components(np.zeros((5, 100)), 3)
+    with pytest.raises(InputError, match="constant"):
+        independent_maps(np.linalg.qr(np.c_[np.ones(50), np.arange(50)])[0].T)
+
+
+@pytest.mark.parametrize("limit", [ica.MOST_FOR_MOMENTS, 0])
+def test_every_call_of_progress_may_stop_it(limit, monkeypatch):
+    monkeypatch.setattr(ica, "MOST_FOR_MOMENTS", limit)
+    components, told = group_components(stacked(), 6), []
+    independent_maps(components, 2, progress=lambda done, doing: told.append(done))
+    assert told == sorted(told)
+    for at in (1, len(told) // 2, len(told)):
+        left = at
+
+        def stop(done, doing):
+            nonlocal left
+            left -= 1
+            if not left:
+                raise Cancelled
+
+        with pytest.raises(Cancelled):
+            independent_maps(components, 2, progress=stop)
