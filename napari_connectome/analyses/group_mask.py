@@ -67,7 +67,7 @@ def common_mask(masks: Sequence[Volume], threshold: float = 0.5, connected: bool
     grid = masks[0].grid
     for mask in masks[1:]:
         mask.grid.require(grid, mask.name, masks[0].name)
-    share: Array = np.sum([mask.data > 0 for mask in masks], axis=0, dtype=np.int64) / len(masks)
+    share = np.asarray(np.sum([mask.data > 0 for mask in masks], axis=0, dtype=np.int64)) / len(masks)
     kept = tidy(np.asarray(share > min(threshold, 1 - 1e-7)), opening=0, connected=connected)
     if not kept.any():
         raise InputError(

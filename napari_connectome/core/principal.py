@@ -49,7 +49,9 @@ def cross_products(rows: Array, maps: Array, progress: Progress = silent) -> Arr
     return out
 
 
-def leading(rows: Array, n: int, progress: Progress = silent, scale: Array | None = None) -> tuple[Array, Array]:
+def leading(
+    rows: Array, n: int, progress: Progress = silent, scale: Array | None = None, gram: Array | None = None
+) -> tuple[Array, Array]:
     """Return the n largest singular values (n,) and the unit rows (n × v) that belong to them, float64.
 
     Parameters
@@ -60,6 +62,8 @@ def leading(rows: Array, n: int, progress: Progress = silent, scale: Array | Non
     progress : Progress
     scale : (m,) array, optional
         What each row is multiplied by first.
+    gram : (m × m) array, optional
+        The `inner_products` of the rows, where they are known.
 
     Notes
     -----
@@ -69,9 +73,10 @@ def leading(rows: Array, n: int, progress: Progress = silent, scale: Array | Non
     from scipy.linalg import eigh
 
     m = len(rows)
-    gram = inner_products(rows, part(progress, 0.0, 0.7))
+    if gram is None:
+        gram = inner_products(rows, part(progress, 0.0, 0.7))
     if scale is not None:
-        gram *= np.outer(scale, scale)
+        gram = gram * np.outer(scale, scale)
     values, vectors = eigh(gram, subset_by_index=[m - n, m - 1])
     singular = np.sqrt(np.maximum(values[::-1], 0.0))
     turn = vectors[:, ::-1].T * (1 if scale is None else scale)

@@ -292,8 +292,8 @@ class _Smoother:
     """Smooths rows given at supporting voxels and returns them at the voxels of the mask, within their bounding boxes."""
 
     def __init__(self, support: Array, mask: Array, fwhm: float, spacing: tuple[float, ...]) -> None:
-        take = [_extent(support, axis) for axis in range(3)]
-        give = [_extent(mask, axis) for axis in range(3)]
+        take = [extent(support, axis) for axis in range(3)]
+        give = [extent(mask, axis) for axis in range(3)]
         self.support = support[tuple(take)]
         self.mask = mask[tuple(give)]
         self.matrices = [
@@ -307,7 +307,8 @@ class _Smoother:
         return np.asarray(apply_axes(box, self.matrices)[:, self.mask])
 
 
-def _extent(inside: Array, axis: int) -> slice:
+def extent(inside: Array, axis: int) -> slice:
+    """The part of an axis of a (z, y, x) bool array that holds anything."""
     others = tuple(a for a in range(3) if a != axis)
     filled = np.flatnonzero(inside.any(axis=others))
     return slice(int(filled[0]), int(filled[-1]) + 1)

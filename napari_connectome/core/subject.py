@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_connectome.core import memory
 from napari_connectome.core.cleaning import Cleaning, cleaning_matrix
 from napari_connectome.core.errors import InputError, Progress, part, silent
 from napari_connectome.core.principal import leading
-from napari_connectome.core.reduction import FEWEST, Reduced, TimeReduction, reduce_run, reduce_time
-from napari_connectome.core.smoothing import smooth_array
+from napari_connectome.core.reduction import FEWEST, TimeReduction, extent, reduce_time
+from napari_connectome.core.smoothing import apply_axes, axis_matrix, kernel_radius
+from napari_connectome.core.streams import RunStream
+from napari_connectome.core.threads import one_thread
 from napari_connectome.core.values import Run, Volume
 
 Array = npt.NDArray[Any]
+
+AT_ONCE = 8
+"""Volumes smoothed together."""
+BLOCK = 32
+"""Volumes multiplied together by the weights of time."""
+COLUMNS = 2048
+"""Voxels whose inner products are added up together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,13 +89,13 @@ class Reductions:
 
 
 def reduce_subject(
-    run: Run, mask: Volume, n: int, fwhm: float, cleaning: Cleaning, progress: Progress = silent
+    run: Run | RunStream, mask: Volume, n: int, fwhm: float, cleaning: Cleaning, progress: Progress = silent
 ) -> SubjectReduction:
-    """Clean, smooth and scale a run and keep its n leading rows.
+    """Smooth, clean and scale a run and keep its n leading rows.
 
     Parameters
     ----------
-    run : Run
+    run : Run or RunStream
         Its `confounds` are regressed out, its `keep` leaves volumes out.
     mask : Volume
         bool, on the run's grid; its v voxels are the columns.
@@ -96,68 +106,156 @@ def reduce_subject(
     cleaning : Cleaning
         With every `standardize`, each voxel's mean over time is taken off: what is kept is its change.
     progress : Progress
+
+    Notes
+    -----
+    With C·M = U·A (see `core.reduction`) the inner products of all series are those of A·X, and so are the principal
+    components: A·X is added up while the volumes pass, (k × v) float32 and a few volumes are all that is ever held. NaN and
+    infinities count as 0 before smoothing; a voxel that has them in some volumes only is refused.
     """
-    mask.grid.require(run.grid, "the mask", run.name)
+    stream = run if isinstance(run, RunStream) else RunStream.of(run, part(progress, 0.0, 0.8))
+    head = stream.head
+    mask.grid.require(head.grid, "the mask", head.name)
     if not mask.data.any():
         raise InputError("the mask is empty: choose one with voxels in the brain.")
-    kept = _kept(run)
-    time = require_usable(run, cleaning)
-    _require_finite(run, mask.data, kept)
-    reduced, _ = reduce_run(run.data, run.grid, mask.data, time, fwhm, part(progress, 0.0, 0.8))
-    if not reduced.norm.any():
-        raise InputError(f"no voxel of the mask changes over time in {run.name}, which may hold zeros only: leave it out.")
-    scaled = _scale(reduced, run, mask, kept, fwhm, cleaning)
-    total = sum(float(np.vdot(row, row)) for row in scaled)
-    count = min(n, len(scaled))
-    singular, unit = leading(scaled, count, part(progress, 0.8, 1.0))
-    rows = (singular[:, None] * unit).astype(np.float32)
-    return SubjectReduction(run.name, rows, total, len(kept), run.tr, whole=count == len(scaled))
+    time = require_usable(head, cleaning)
+    memory.require(int(mask.data.sum()) * 4 * (len(time.weights) + BLOCK), f"reducing {head.name}")
+    # The last bits of a product depend on how many threads there are; here the same run gives the same rows everywhere.
+    # Two runs at once are more use to a second core than two threads for one product.
+    with one_thread():
+        rows, level = _collect(stream, mask.data, time, fwhm)
+        _scale(rows, level, cleaning.standardize, len(time.basis))
+        if not any(row.any() for row in rows):
+            raise InputError(f"no voxel of the mask changes over time in {head.name}, which may hold zeros only: leave it out.")
+        gram = _inner_products(rows)
+        count = min(n, len(rows))
+        singular, unit = leading(rows, count, part(progress, 0.8, 1.0), gram=gram)
+    kept = (singular[:, None] * unit).astype(np.float32)
+    return SubjectReduction(head.name, kept, float(np.trace(gram)), len(time.basis), head.tr, whole=count == len(rows))
 
 
 def require_usable(run: Run, cleaning: Cleaning) -> TimeReduction:
-    """What cleaning makes of the volumes of a run; one sentence where too few of them are left."""
-    kept = len(_kept(run))
+    """What cleaning makes of the volumes of a run; one sentence where too few of them are left. Its data are not looked at."""
+    kept = run.n_volumes if run.keep is None else int(run.keep.sum())
     if kept < FEWEST:
-        raise InputError(f"{run.name} has {_volumes(kept)} and {FEWEST} at least are needed: leave it out.")
+        volumes = "1 volume" if kept == 1 else f"{kept} volumes"
+        raise InputError(f"{run.name} has {volumes} and {FEWEST} at least are needed: leave it out.")
     return reduce_time(cleaning_matrix(run.n_volumes, run.tr, cleaning, confounds=run.confounds, keep=run.keep))
 
 
-def _kept(run: Run) -> Array:
-    return np.arange(run.n_volumes) if run.keep is None else np.flatnonzero(run.keep)
+def _collect(stream: RunStream, inside: Array, time: TimeReduction, fwhm: float) -> tuple[Array, Array]:
+    """A·X (k × v) float32 of the smoothed volumes, 0 where a voxel has no signal, and the mean of each voxel (v,).
+
+    X is taken less the first volume that counts: float32 rounds the small differences much less than the values.
+    """
+    smooth = _Smoother(inside, fwhm, stream.head.grid.voxel_size)
+    check = _Missing(stream.head, smooth.within)
+    weights = time.weights.astype(np.float32)
+    v = int(inside.sum())
+    rows, block = np.zeros((len(weights), v), dtype=np.float32), np.empty((BLOCK, v), dtype=np.float32)
+    first, total, squares = np.zeros((3, v), dtype=np.float64)
+    reference: Array | None = None
+    raw = np.empty((AT_ONCE, *smooth.shape), dtype=np.float32)
+    place = {int(t): i for i, t in enumerate(time.used)}
+    waiting = 0
+    for t, volume in enumerate(stream.volumes):
+        if t not in place:
+            continue
+        box = check(t, volume[smooth.box])
+        if reference is None:
+            reference = box.astype(np.float64 if box.dtype.itemsize > 4 else np.float32)
+            first += smooth(reference[None].astype(np.float32))[0]
+        np.subtract(box, reference, out=raw[waiting % AT_ONCE], casting="unsafe")
+        waiting += 1
+        last = place[t] == len(place) - 1
+        if waiting % AT_ONCE and not last:
+            continue
+        done = (waiting - 1) // AT_ONCE * AT_ONCE
+        smooth(raw[: waiting - done], out=block[done:waiting])
+        if waiting == BLOCK or last:
+            some = block[:waiting]
+            rows += weights[:, place[t] + 1 - waiting : place[t] + 1] @ some
+            total += some.sum(axis=0, dtype=np.float64)
+            squares += np.einsum("bv,bv->v", some, some)
+            waiting = 0
+    check.require_all_or_none()
+    if time.rise.any():
+        rows += np.outer(time.rise, first).astype(np.float32)
+    # Below a millionth of what went in, only rounding is left (a constant voxel, a pure drift): no signal.
+    rows[:, _norm(rows) <= 1e-6 * np.sqrt(squares)] = 0
+    return rows, first + total / len(place)
 
 
-def _volumes(count: int) -> str:
-    return "1 volume" if count == 1 else f"{count} volumes"
+def _norm(rows: Array) -> Array:
+    return np.asarray(np.sqrt(np.einsum("kv,kv->v", rows, rows)))
 
 
-def _require_finite(run: Run, inside: Array, kept: Array) -> None:
-    """Raise one sentence for voxels of the mask that have no value in some volumes; without any they are outside the image."""
-    if run.data.dtype.kind != "f":
+def _scale(rows: Array, level: Array, how: str, n_volumes: int) -> None:
+    """Bring reduced rows (k × v) to the scale that cleaning asks for, in place."""
+    if how == "none":
         return
-    missing = np.zeros(int(inside.sum()), dtype=np.int64)
-    first = -1
-    for t in kept:
-        bad = ~np.isfinite(run.data[t][inside])
-        if bad.any():
-            missing += bad
-            first = int(t) if first < 0 else first
-    some = int(np.count_nonzero((missing > 0) & (missing < len(kept))))
-    if some:
-        raise InputError(
-            f"{run.name} has NaN or infinity in {some} voxels of the mask, in some volumes only (the first is volume {first}, "
-            "from 0): censor those volumes, mend the file, or leave it out."
-        )
+    size = _norm(rows) / np.sqrt(n_volumes - 1) if how == "zscore_sample" else np.abs(level) / 100
+    rows *= np.divide(1.0, size, out=np.zeros(len(size)), where=size > np.finfo(np.float64).eps).astype(np.float32)
 
 
-def _scale(reduced: Reduced, run: Run, mask: Volume, kept: Array, fwhm: float, cleaning: Cleaning) -> Array:
-    """The reduced rows (k × v) in the scale that `cleaning` asks for, in place."""
-    rows = reduced.unit
-    if cleaning.standardize == "zscore_sample":
-        rows *= np.float32(np.sqrt(len(kept) - 1))
-        return rows
-    rows *= reduced.norm
-    if cleaning.standardize == "psc":
-        mean = sum((run.data[t].astype(np.float64) for t in kept), np.zeros(run.grid.shape)) / len(kept)
-        level = np.abs(smooth_array(mean, fwhm, run.grid.voxel_size)[mask.data]) / 100
-        rows *= np.divide(1.0, level, out=np.zeros_like(level), where=level > np.finfo(np.float64).eps).astype(np.float32)
-    return rows
+def _inner_products(rows: Array) -> Array:
+    """rows·rowsᵀ (k × k), added up in float64 of pieces that are multiplied in float32: right to 1e-6 of the largest."""
+    gram = np.zeros((len(rows), len(rows)))
+    for start in range(0, rows.shape[1], COLUMNS):
+        some = rows[:, start : start + COLUMNS]
+        gram += some @ some.T
+    return gram
+
+
+class _Smoother:
+    """Smooths boxes of volumes (b, z, y, x) and returns the voxels of a mask (b × v)."""
+
+    def __init__(self, inside: Array, fwhm: float, voxel_size: Sequence[float]) -> None:
+        spacing = tuple(reversed(tuple(voxel_size)))
+        reach = [kernel_radius(fwhm, size) for size in spacing]
+        give = [extent(inside, axis) for axis in range(3)]
+        take = [slice(max(0, out.start - r), min(n, out.stop + r)) for out, r, n in zip(give, reach, inside.shape, strict=True)]
+        self.box = tuple(take)
+        self.shape = tuple(some.stop - some.start for some in take)
+        self.within = inside[self.box]
+        self.voxels = np.flatnonzero(inside[tuple(give)])
+        self.matrices = [
+            axis_matrix(n, fwhm, size)[out, into].astype(np.float32)
+            for n, size, out, into in zip(inside.shape, spacing, give, take, strict=True)
+        ] if any(reach) else None  # fmt: skip
+
+    def __call__(self, boxes: Array, out: Array | None = None) -> Array:
+        smoothed = boxes if self.matrices is None else apply_axes(boxes, self.matrices)
+        return np.asarray(smoothed.reshape(len(boxes), -1).take(self.voxels, axis=1, out=out))
+
+
+class _Missing:
+    """Counts, while volumes pass, in how many of them each voxel of the mask has no value."""
+
+    def __init__(self, run: Run, within: Array) -> None:
+        self.run, self.within = run, within
+        self.times = np.zeros(int(within.sum()), dtype=np.int64)
+        self.looked, self.first = 0, -1
+
+    def __call__(self, t: int, box: Array) -> Array:
+        """The box of volume t with 0 for NaN and infinities."""
+        if box.dtype.kind != "f":
+            return box
+        self.looked += 1
+        good = np.isfinite(box)
+        if good.all():
+            return box
+        bad = ~good[self.within]
+        if bad.any() and self.first < 0:
+            self.first = t
+        self.times += bad
+        return np.nan_to_num(box, nan=0.0, posinf=0.0, neginf=0.0)
+
+    def require_all_or_none(self) -> None:
+        """Raise one sentence for voxels with a value in some volumes only; those without any lie outside the image."""
+        some = int(np.count_nonzero((self.times > 0) & (self.times < self.looked)))
+        if some:
+            raise InputError(
+                f"{self.run.name} has NaN or infinity in {some} voxels of the mask in some of its volumes (volume {self.first} "
+                "is the first, from 0): censor those volumes, mend the file, or leave it out."
+            )

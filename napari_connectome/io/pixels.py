@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import os
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -82,35 +84,104 @@ def _holds_steps(stored: np.dtype[Any], slope: float, inter: float) -> bool:
     return bool(largest < np.finfo(np.float32).max and np.spacing(np.float32(largest)) <= abs(slope) / 16)
 
 
+def read_volumes(image: Any, name: str, progress: Progress = silent) -> Iterator[Array] | None:
+    """The volumes (x, y, z) of a 4-D nibabel image, one after the other, as `read_pixels` would give them.
+
+    Never more than one is in memory. None where the format must be read as a whole.
+    """
+    proxy = image.dataobj
+    if not isinstance(proxy, ArrayProxy) or getattr(proxy, "scaling", None) is not None or len(proxy.shape) != 4:
+        return None
+    stored = _Stored.of(proxy, name)
+    return _volumes(stored, name, progress)
+
+
+def _volumes(stored: _Stored, name: str, progress: Progress) -> Iterator[Array]:
+    *size, count = stored.shape
+    piece = np.empty(math.prod(size), dtype=stored.native)
+    with stored.reading(name) as stream:
+        for t in range(count):
+            progress(t / count, f"reading {name}")
+            got = _read_exactly(stream, piece.view(np.uint8).data)
+            if got < piece.nbytes:
+                raise _cut_short(name, piece.nbytes * count, piece.nbytes * t + got)
+            yield stored.values(piece).reshape(size, order="F")
+        stream.read(1)  # a gzip stream checks its sum when its end is reached
+    progress(1.0, f"reading {name}")
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """How an array lies in a file: one value after the other, perhaps scaled."""
+
+    path: str
+    offset: int
+    shape: tuple[int, ...]
+    stored: np.dtype[Any]
+    slope: float
+    inter: float
+
+    @classmethod
+    def of(cls, proxy: Any, name: str) -> Self:
+        """What nibabel knows of it; one sentence where the file cannot hold as much."""
+        stored = np.dtype(proxy.dtype)
+        shape = tuple(int(n) for n in proxy.shape)
+        slope, inter = (1.0, 0.0) if stored.names else (float(proxy.slope), float(proxy.inter))
+        _check_size(str(proxy.file_like), int(proxy.offset), math.prod(shape) * stored.itemsize, shape, name)
+        return cls(str(proxy.file_like), int(proxy.offset), shape, stored, slope, inter)
+
+    @property
+    def scaled(self) -> bool:
+        """Whether the values are not those that are stored."""
+        return (self.slope, self.inter) != (1.0, 0.0)
+
+    @property
+    def native(self) -> np.dtype[Any]:
+        """The stored type in this machine's byte order."""
+        return self.stored.newbyteorder("=")
+
+    @property
+    def kept(self) -> np.dtype[Any]:
+        """The type of the values."""
+        return _scaled_type(self.stored, self.slope, self.inter) if self.scaled else self.native
+
+    def values(self, piece: Array) -> Array:
+        """The values of a piece as it was read, which may be changed by it."""
+        if not self.stored.isnative:
+            piece.byteswap(inplace=True)
+        return (piece * np.float64(self.slope) + self.inter).astype(self.kept) if self.scaled else piece
+
+    @contextmanager
+    def reading(self, name: str) -> Iterator[BinaryIO]:
+        """The file at its first value; one sentence where it turns out to be broken."""
+        with _opened(self.path, name) as stream:
+            try:
+                stream.seek(self.offset)
+                yield stream
+            except (EOFError, zlib.error, OSError, _gz_error()) as error:
+                raise InputError(f"{name} is broken or cut short ({_plain(error)}): copy or download it again.") from error
+
+
 def _read_stream(proxy: Any, name: str, progress: Progress) -> Array:
-    stored = np.dtype(proxy.dtype)
-    shape = tuple(int(n) for n in proxy.shape)
-    slope, inter = (1.0, 0.0) if stored.names else (float(proxy.slope), float(proxy.inter))
-    scaled = (slope, inter) != (1.0, 0.0)
-    native = stored.newbyteorder("=")
-    kept = _scaled_type(stored, slope, inter) if scaled else native
-    count = math.prod(shape)
-    _check_size(str(proxy.file_like), int(proxy.offset), count * stored.itemsize, shape, name)
-    memory.require(count * kept.itemsize, name)
+    stored = _Stored.of(proxy, name)
+    count = math.prod(stored.shape)
+    memory.require(count * stored.kept.itemsize, name)
     try:
-        values = np.empty(count, dtype=kept)
+        values = np.empty(count, dtype=stored.kept)
     except MemoryError as error:
-        raise InputError(f"{name} needs {memory.readable(count * kept.itemsize)} of memory, which is not free.") from error
+        raise InputError(
+            f"{name} needs {memory.readable(count * stored.kept.itemsize)} of memory, which is not free."
+        ) from error
 
     def fill(piece: Array, start: int) -> None:
-        if not stored.isnative:
-            piece.byteswap(inplace=True)
-        if scaled:
-            values[start : start + len(piece)] = piece * np.float64(slope) + inter
+        read = stored.values(piece)
+        if stored.scaled:
+            values[start : start + len(piece)] = read
 
-    scratch = np.empty(max(PIECE // stored.itemsize, 1), dtype=native) if scaled else None
-    with _opened(str(proxy.file_like), name) as stream:
-        try:
-            stream.seek(int(proxy.offset))
-            _read_pieces(stream, values, scratch, fill, progress, name)
-        except (EOFError, zlib.error, OSError, _gz_error()) as error:
-            raise InputError(f"{name} is broken or cut short ({_plain(error)}): copy or download it again.") from error
-    return values.reshape(shape, order="F")
+    scratch = np.empty(max(PIECE // stored.stored.itemsize, 1), dtype=stored.native) if stored.scaled else None
+    with stored.reading(name) as stream:
+        _read_pieces(stream, values, scratch, fill, progress, name)
+    return values.reshape(stored.shape, order="F")
 
 
 def _read_pieces(
@@ -130,15 +201,17 @@ def _read_pieces(
         piece = values[start:stop] if scratch is None else scratch[: stop - start]
         got = _read_exactly(stream, piece.view(np.uint8).data)
         if got < piece.nbytes:
-            held = start * itemsize + got
-            claimed = len(values) * itemsize
-            raise InputError(
-                f"{name} is cut short: its header claims {memory.readable(claimed)} of data and the file holds "
-                f"{memory.readable(held)}: copy or download it again."
-            )
+            raise _cut_short(name, len(values) * itemsize, start * itemsize + got)
         fill(piece, start)
     stream.read(1)  # a gzip stream checks its sum when its end is reached
     progress(1.0, f"reading {name}")
+
+
+def _cut_short(name: str, claimed: int, held: int) -> InputError:
+    return InputError(
+        f"{name} is cut short: its header claims {memory.readable(claimed)} of data and the file holds "
+        f"{memory.readable(held)}: copy or download it again."
+    )
 
 
 def _read_exactly(stream: BinaryIO, buffer: memoryview) -> int:

@@ -14,9 +14,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from napari_connectome.core.errors import InputError, Progress, silent
+from napari_connectome.core.streams import RunStream
 from napari_connectome.core.values import Run
-from napari_connectome.io.header import stem
+from napari_connectome.io.header import open_header, stem
 from napari_connectome.io.load import Opened, load_run, open_header_only, seconds_of
+from napari_connectome.io.pixels import read_volumes
 
 Array = npt.NDArray[Any]
 PathLike = str | os.PathLike[str]
@@ -106,7 +108,20 @@ class RunFile:
 
     def load(self, progress: Progress = silent) -> Run:
         """Read the run with its confounds; `keep` says which volumes are not censored."""
-        run = load_run(self.path, tr=self.tr, progress=progress)
+        return self._complete(load_run(self.path, tr=self.tr, progress=progress))
+
+    def stream(self, progress: Progress = silent) -> RunStream:
+        """The run, its volumes being read one by one as they are asked for, where the format allows that."""
+        opened = self.check()
+        image = open_header(self.path)
+        volumes = read_volumes(image, Path(self.path).name, progress) if len(opened.data) == image.shape[-1] else None
+        if volumes is None:
+            return RunStream.of(self.load(progress))
+        head = Run(opened.data, opened.grid, seconds_of(opened, self.tr), name=opened.name)
+        return RunStream(self._complete(head), (opened.grid.frame.to_ras(volume) for volume in volumes))
+
+    def _complete(self, run: Run) -> Run:
+        """The run with its confounds, and with the volumes that are not censored."""
         if self.confounds is None:
             if self.columns is not None or self.fd_limit < math.inf:
                 raise InputError(f"confounds of {run.name} were chosen and none are given: give confounds=… as well.")

@@ -6,6 +6,7 @@ import hashlib
 import tempfile
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,18 +16,20 @@ import numpy as np
 
 from napari_connectome.analyses.group_mask import common_mask, mask_of
 from napari_connectome.analyses.networks import NetworkMaps, Networks, Sketch, networks_of
-from napari_connectome.core import resampling
 from napari_connectome.core.cleaning import Cleaning
 from napari_connectome.core.errors import InputError, Progress, part, silent
 from napari_connectome.core.grid import Grid
-from napari_connectome.core.masks import inside_of, mean_volume
+from napari_connectome.core.masks import inside_of
+from napari_connectome.core.resampling import resample
 from napari_connectome.core.sources import RunSource, Source
 from napari_connectome.core.subject import Reductions, SubjectReduction, reduce_subject, require_usable
 from napari_connectome.core.values import Maps, Regions, Volume, expect
 from napari_connectome.io.run_file import RunFile
 from napari_connectome.studies.distribute import Failure, each, failure_of
-from napari_connectome.studies.sources import Named, Spooled, as_sources, grid_of, key_of
+from napari_connectome.studies.sources import Named, Spooled, as_sources, grid_of, key_of, stream_of
 
+WORKERS = 2
+"""Threads where no executor is given: two runs at once, since unpacking a file keeps one processor busy and no more."""
 SAID = 3
 """Failures that are told in full in one message."""
 
@@ -85,7 +88,7 @@ def learn_networks(
         Whether runs on another grid are resampled to the mask's, or else to that of most runs.
     executor : concurrent.futures.Executor, optional
         Who reduces the runs: ``ThreadPoolExecutor(2)``, or ``distributed.Client(…).get_executor()`` on a cluster, which is sent
-        the names of files and returns reductions. The calling thread where it is not given.
+        the names of files and returns reductions. Two threads where it is not given, and one for what is no list.
     progress : Progress
     watch : callable, optional
         Is shown a `Sketch` of the networks again and again while they are learned.
@@ -136,13 +139,16 @@ def reduce_runs(
     RunsFailed
         Where runs cannot be used and are not to be left out. All others were done, and are kept with it.
     """
-    study = _Study(Networks.given(params), kept, leave_out, resample, executor)
-    given = as_sources(runs)
-    if mask is not None:
-        inside = _given(mask)
-        sources = study.usable(given, inside.grid, part(progress, 0.0, 0.05)) if isinstance(given, list) else given
-        return study.reduce(sources, inside, None, part(progress, 0.05, 1.0))
-    with tempfile.TemporaryDirectory(prefix="napari-connectome-") as folder:
+    params, given = Networks.given(params), as_sources(runs)
+    inside = None if mask is None else _given(mask)
+    with ExitStack() as stack:
+        if executor is None and isinstance(given, list) and len(given) > 1:
+            executor = stack.enter_context(ThreadPoolExecutor(WORKERS))
+        study = _Study(params, kept, leave_out, resample, executor)
+        if inside is not None:
+            sources = study.usable(given, inside.grid, part(progress, 0.0, 0.05)) if isinstance(given, list) else given
+            return study.reduce(sources, inside, None, part(progress, 0.05, 1.0))
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="napari-connectome-"))
         listed = given if isinstance(given, list) else _aside(given, Path(folder), progress)
         listed, inside, made_of = study.common(study.usable(listed, None, progress), part(progress, 0.05, 0.3))
         return study.reduce(listed, inside, made_of, part(progress, 0.3, 1.0))
@@ -315,20 +321,20 @@ class _Study:
 
 
 def _look(source: Source, progress: Progress, *, method: str, cleaning: Cleaning, grid: Grid | None) -> Volume:
-    """Where the brain is in a run, which is checked for all that would keep it from being reduced."""
-    run = source.load(part(progress, 0.0, 0.8))
-    require_usable(run, cleaning)
-    mean = Volume(mean_volume(run.data, part(progress, 0.8, 1.0)), run.grid, name=source.name)
-    return mask_of(mean if grid is None else resampling.resample(mean, grid), method)
+    """Where the brain is in a run, which is checked for what would keep it from being reduced."""
+    stream = stream_of(source, progress)
+    require_usable(stream.head, cleaning)
+    mean = stream.mean()
+    return mask_of(mean if grid is None else resample(mean, grid), method)
 
 
 def _reduce(
     source: Source, progress: Progress, *, mask: Volume, n: int, fwhm: float, cleaning: Cleaning, resampled: bool
 ) -> SubjectReduction:
-    run = source.load(part(progress, 0.0, 0.4))
+    stream = stream_of(source, part(progress, 0.0, 0.9))
     if resampled:
-        run = resampling.resample(run, mask.grid, progress=part(progress, 0.4, 0.6))
-    return reduce_subject(run, mask, n, fwhm, cleaning, part(progress, 0.6 if resampled else 0.4, 1.0))
+        stream = stream.resampled(mask.grid)
+    return reduce_subject(stream, mask, n, fwhm, cleaning, part(progress, 0.9, 1.0))
 
 
 def _digest(mask: Volume) -> str:

@@ -6,17 +6,21 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_connectome.core.errors import InputError, Progress, silent
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.sources import RunSource, Source
+from napari_connectome.core.streams import RunStream
 from napari_connectome.core.values import Run
 from napari_connectome.io.run_file import RunFile
+
+Array = npt.NDArray[Any]
 
 KINDS = "a Run, a RunFile or the path of a 4-D image"
 
@@ -72,6 +76,16 @@ def digest(run: Run, progress: Progress = silent) -> str:
     return checksum.hexdigest()
 
 
+def stream_of(source: Source, progress: Progress = silent) -> RunStream:
+    """The volumes of a source, of which as few as may be are in memory."""
+    if isinstance(source, Named):
+        stream = stream_of(source.source, progress)
+        return replace(stream, head=stream.head.replace(name=source.name))
+    if isinstance(source, RunFile | Spooled):
+        return source.stream(progress)
+    return RunStream.of(source.load(), progress)
+
+
 @dataclass(frozen=True, eq=False)
 class Spooled:
     """A run that was put aside on the disk, since it can be had only once; `key` is its `digest`."""
@@ -84,15 +98,27 @@ class Spooled:
     @classmethod
     def of(cls, run: Run, folder: Path, name: str) -> Spooled:
         """Write the data of a run into a folder."""
-        handle, path = tempfile.mkstemp(".npy", dir=folder)
+        handle, path = tempfile.mkstemp(".volumes", dir=folder)
         with os.fdopen(handle, "wb") as file:
-            np.save(file, run.data)
+            for volume in run.data:
+                file.write(np.ascontiguousarray(volume).data)
         nothing = np.broadcast_to(np.zeros((), run.data.dtype), run.data.shape)
         return cls(name, Path(path), run.replace(data=nothing, name=name), digest(run))
 
     def load(self, progress: Progress = silent) -> Run:
         """Read it back."""
-        return self.rest.replace(data=np.load(self.path))
+        return self.rest.replace(data=np.stack(list(self.stream(progress).volumes)))
+
+    def stream(self, progress: Progress = silent) -> RunStream:
+        """Read it back, volume by volume."""
+
+        def volumes() -> Iterator[Array]:
+            with self.path.open("rb") as file:
+                for t, empty in enumerate(self.rest.data):
+                    progress(t / self.rest.n_volumes, self.name)
+                    yield np.fromfile(file, empty.dtype, empty.size).reshape(empty.shape)
+
+        return RunStream(self.rest, volumes())
 
 
 @dataclass(frozen=True, eq=False)
