@@ -9,6 +9,7 @@ clear of those of networks in the same way, (region, 1, 1, z, y, x) beside both.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +19,7 @@ from napari.components.overlays import TextOverlay
 from napari.layers import Image, Layer
 
 from napari_connectome.core.errors import InputError
+from napari_connectome.core.grid import Grid
 from napari_connectome.core.values import Maps
 from napari_connectome.layers.spatial import grid_of, info, is_run, layer_kwargs, placement, tell
 from napari_connectome.layers.styles import symmetric_limit
@@ -82,7 +84,11 @@ def names_of(layer: Layer) -> list[str]:
 
 def stack_data(layer: Layer) -> Array:
     """The maps (k, z, y, x) of a layer, whatever lies beside them; a view."""
-    data: Array = np.asanyarray(layer.data)
+    return _plain(np.asanyarray(layer.data))
+
+
+def _plain(data: Array) -> Array:
+    """Maps (k, z, y, x) without axes of one after the first; a view."""
     first: Any = (slice(None), *(0,) * (data.ndim - 4))
     maps: Array = data[first]
     return maps
@@ -93,18 +99,23 @@ def _with_axes(data: Array, ndim: int) -> Array:
     return data[(slice(None), *(None,) * (ndim - 4))]
 
 
-def maps_of(layer: Layer) -> Maps:
-    """The maps a layer holds with their names, those that are hidden left out."""
+def maps_of(layer: Layer, among: Iterable[Grid] = ()) -> Maps:
+    """The maps a layer holds with their names, those that are hidden left out; `among` as for `grid_of`."""
     if not is_stack(layer):
         raise InputError(f"{layer.name} holds no maps: choose a layer of maps (network, z, y, x).")
-    data, names = stack_data(layer), names_of(layer)
-    hidden = info(layer).get("hidden") or [False] * len(names)
-    kept = [i for i, away in enumerate(hidden[: len(names)]) if not away]
-    if len(kept) < len(names):
-        data, names = data[kept], [names[i] for i in kept]
-    if not names:
+    return maps_in(layer, layer.data, grid_of(layer, among))
+
+
+def maps_in(layer: Layer, data: Any, grid: Grid) -> Maps:
+    """Data as the maps a layer says they are."""
+    maps, names = _plain(np.asanyarray(data)), names_of(layer)
+    hidden = info(layer).get("hidden") or ()
+    kept = [i for i in range(len(names)) if not (i < len(hidden) and hidden[i])]
+    if not kept:
         raise InputError(f"all maps of {layer.name} are hidden: show at least one.")
-    return Maps(data, grid_of(layer), names=names, provenance=info(layer).get("provenance") or {})
+    if len(kept) < len(names):
+        maps, names = maps[kept], [names[i] for i in kept]
+    return Maps(maps, grid, names=names, provenance=info(layer).get("provenance") or {})
 
 
 def fit(viewer: ViewerModel, layer: Image, shown: int | None = None) -> None:

@@ -22,14 +22,16 @@ from napari.layers import Image
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.origins import origins_from_dict
+from napari_connectome.core.values import Maps
 from napari_connectome.io.atomic import require_folder, unwritable
+from napari_connectome.layers.map_stack import is_stack, maps_in
 from napari_connectome.layers.spatial import KEY, grid_of, info, named, tr_of
 
 PLACE = ("name", "scale", "translate", "rotate", "shear", "affine", "units", "axis_labels", "metadata")
 
 
 def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
-    """Write an image layer as NIfTI, like the file it came from; return the paths written."""
+    """Write an image layer as NIfTI, like the file it came from, or maps with their names; return the paths written."""
     with _one_sentence():
         return _write_image(path, data, meta, _grids_in_view())
 
@@ -76,6 +78,10 @@ def _write_one(path: str, data: Any, meta: dict[str, Any], kind: str, among: Seq
 def _write_image(path: str, data: Any, meta: dict[str, Any], among: Sequence[Grid]) -> list[str]:
     from napari_connectome.io import save
 
+    maps = _maps(data, meta, among)
+    if maps is not None:
+        save.save(maps, path)
+        return [path]
     data, rgb = np.asarray(data[0] if meta.get("multiscale") else data), bool(meta.get("rgb"))
     grid, tr = _place(data[..., 0] if rgb else data, meta, among)
     save.write_image(path, data, grid, tr=tr, rgb=rgb)
@@ -93,6 +99,15 @@ def _write_labels(path: str, data: Any, meta: dict[str, Any], among: Sequence[Gr
     features, known = meta.get("features"), (meta.get("metadata") or {}).get(KEY)
     origins = origins_from_dict(known.get("origins")) if isinstance(known, dict) else {}
     return save.write_labels(path, data, grid, None if features is None else named(pd.DataFrame(features)), origins)
+
+
+def _maps(data: Any, meta: dict[str, Any], among: Sequence[Grid]) -> Maps | None:
+    """The maps of a layer with their names, those that are hidden left out; None where it holds something else."""
+    known = (meta.get("metadata") or {}).get(KEY)
+    if not isinstance(known, dict) or meta.get("rgb") or meta.get("multiscale") or not isinstance(known.get("names"), list):
+        return None
+    layer = _hollow(np.asanyarray(data), meta)
+    return None if not is_stack(layer) else maps_in(layer, data, grid_of(layer, among))
 
 
 def _grids_in_view() -> list[Grid]:
@@ -124,9 +139,13 @@ def _place(data: Any, meta: dict[str, Any], among: Sequence[Grid]) -> tuple[Grid
     """The grid of a layer to be written, and its TR in seconds (None: as its source's header says)."""
     if data.ndim not in (3, 4):
         raise InputError(f"{meta.get('name', 'the layer')} is {data.ndim}-D and NIfTI files hold z, y, x or t, z, y, x.")
-    # The layer's own answer needs a layer; one without data is made at once.
-    hollow = Image(np.broadcast_to(np.uint8(0), data.shape), contrast_limits=(0, 1), **{k: meta[k] for k in PLACE if k in meta})
+    hollow = _hollow(data, meta)
     return grid_of(hollow, among), _tr_shown(hollow) if data.ndim == 4 else None
+
+
+def _hollow(data: Any, meta: dict[str, Any]) -> Image:
+    """A layer without data in the place of one to be written, for what only a layer can answer; it is made at once."""
+    return Image(np.broadcast_to(np.uint8(0), data.shape), contrast_limits=(0, 1), **{k: meta[k] for k in PLACE if k in meta})
 
 
 def _tr_shown(layer: Image) -> float | None:
