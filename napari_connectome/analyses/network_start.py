@@ -48,9 +48,12 @@ def start_names(start: Maps | Regions) -> list[str]:
 
 def names_of(order: Array, start: Maps | Regions | None) -> list[str]:
     """Names of networks: that of the map each started from, where it is more than a number, and its place otherwise."""
-    given = [""] * len(order) if start is None else start_names(start)
-    kept = ["" if NO_NAME.fullmatch(name.lower()) else name for name in (given[i] for i in order)]
-    return [name or f"network {place + 1}" for place, name in enumerate(kept)]
+    given = None if start is None else start_names(start)
+    names = []
+    for place, i in enumerate(order):
+        own = given is not None and not NO_NAME.fullmatch(given[i].lower())
+        names.append(given[i] if given is not None and own else f"network {place + 1}")
+    return names
 
 
 def _images(start: Maps | Regions) -> Array | None:

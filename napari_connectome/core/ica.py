@@ -95,14 +95,14 @@ def independent_maps(
     """
     white = _whitened(components)
     cubes = _cubes(white, part(progress, 0.0, 0.5))
-    seeds = np.random.RandomState(seed).randint(2**31 - 1, size=n_init)
+    if start is None:
+        seeds = np.random.RandomState(seed).randint(2**31 - 1, size=n_init)
+        begins = [np.random.RandomState(one).normal(size=white.shape) @ white.T for one in seeds]
+    else:
+        n_init, begins = 1, [_turn_to(start, white)]
     best, least, converged = white, np.inf, 0
-    tries = [None] * n_init if start is None else [start]
-    for i, _ in enumerate(tries):
-        begin = start if start is not None else np.random.RandomState(seeds[i]).normal(size=white.shape)
-        turn, still = _unmix(
-            cubes, begin @ white.T, part(progress, 0.5 + 0.5 * i / len(tries), 0.5 + 0.5 * (i + 1) / len(tries))
-        )
+    for i, begin in enumerate(begins):
+        turn, still = _unmix(cubes, begin, part(progress, 0.5 + 0.5 * i / n_init, 0.5 + 0.5 * (i + 1) / n_init))
         converged += still
         maps = turn @ white
         size = float(np.abs(maps).sum(axis=1).max())
@@ -110,7 +110,7 @@ def independent_maps(
             best, least = maps, size
             if watch is not None:
                 watch(best)
-    return Unmixed(best, len(tries), converged)
+    return Unmixed(best, n_init, converged)
 
 
 def keep_strongest(maps: Array, ratio: float) -> Array:
@@ -131,14 +131,22 @@ def _whitened(components: Array) -> Array:
     return np.asarray((vectors / np.sqrt(values)) @ vectors.T @ centred)
 
 
-def _orthogonal(turn: Array) -> Array:
-    """The orthogonal matrix nearest to a (k × k) one."""
-    values, vectors = np.linalg.eigh(turn @ turn.T)
-    if not values[0] > 1e-12 * values[-1]:
+def _turn_to(start: Array, white: Array) -> Array:
+    """The turn (k × k) of whitened components to the maps (k × v) that are to be begun with, each of the same weight."""
+    turn = start @ white.T
+    norms = np.linalg.norm(turn, axis=1)
+    turn = turn / np.where(norms == 0, 1.0, norms)[:, None]
+    if np.linalg.matrix_rank(turn, rtol=1e-6) < len(white):
         raise InputError(
             "some of the maps to start from are alike, or have nothing in common with the runs: give maps that differ."
         )
-    return np.asarray((vectors / np.sqrt(values)) @ vectors.T @ turn)
+    return np.asarray(turn)
+
+
+def _orthogonal(turn: Array) -> Array:
+    """The orthogonal matrix nearest to a (k × k) one."""
+    left, _, right = np.linalg.svd(turn)
+    return np.asarray(left @ right)
 
 
 def _unmix(cubes: Cubes, begin: Array, progress: Progress) -> tuple[Array, bool]:
