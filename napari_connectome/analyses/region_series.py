@@ -17,6 +17,7 @@ from napari_connectome.core.params import Params, param
 from napari_connectome.core.region_table import region_voxels
 from napari_connectome.core.seeds import RADIUS, as_spheres
 from napari_connectome.core.summaries import eigenvariates, means, medians
+from napari_connectome.core.threads import one_thread
 from napari_connectome.core.values import Maps, Regions, Run, Series, Volume, expect
 from napari_connectome.core.voxel_reader import finite_voxels
 
@@ -91,7 +92,8 @@ def region_series(
         data = _of_sets(run, sets, kept, params, progress)
     else:
         names, maps = found
-        data = _cleaned(run, map_series(run.data, run.grid, maps, kept, params.fwhm, progress), kept, params.cleaning)
+        with one_thread():  # small products, which two threads only slow down
+            data = _cleaned(run, map_series(run.data, run.grid, maps, kept, params.fwhm, progress), kept, params.cleaning)
     progress(1.0, "series of regions")
     return Series(data, names, run.tr, None if len(kept) == run.n_volumes else kept * run.tr)
 

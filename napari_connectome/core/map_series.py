@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from napari_connectome.core.errors import Progress, part, silent
 from napari_connectome.core.grid import Grid
-from napari_connectome.core.threads import one_thread
 from napari_connectome.core.voxel_reader import finite_voxels
 from napari_connectome.core.weighted_sums import Weights, used_columns, weight_matrix, weighted_sums
 
@@ -91,8 +90,7 @@ def _inverse(products: Array) -> Array:
     norm = np.sqrt(np.diag(products))
     alive = norm > 0
     scale = norm[alive]
-    with one_thread():
-        values, vectors = np.linalg.eigh(products[np.ix_(alive, alive)] / np.outer(scale, scale))
+    values, vectors = np.linalg.eigh(products[np.ix_(alive, alive)] / np.outer(scale, scale))
     known = values > COLLINEAR * max(1, len(values))
     inverse = (vectors[:, known] / values[known]) @ vectors[:, known].T / np.outer(scale, scale)
     if not known.all():

@@ -13,6 +13,7 @@ from napari_connectome.core.smoothing import apply_axes, axis_matrices, float_li
 
 Array = npt.NDArray[Any]
 Box = tuple[slice, slice, slice]
+Reach = tuple[int, int, int]
 
 
 class VoxelReader:
@@ -63,7 +64,7 @@ class SmoothReader:
     def __init__(self, data: Array, voxels: Array, grid: Grid, fwhm: float) -> None:
         zyx = np.unravel_index(voxels, grid.shape)
         give = box_of(zyx)
-        self._take = reached(grid, give, fwhm)
+        self._take = reached(grid.shape, give, reach_of(grid, fwhm))
         self._kind = float_like(data.dtype)
         axes = axis_matrices(grid.shape, fwhm, grid.voxel_size, self._kind)
         self._matrices = [axis[to, source] for axis, to, source in zip(axes, give, self._take, strict=True)]
@@ -85,14 +86,15 @@ def box_of(zyx: tuple[Array, ...]) -> Box:
     return z, y, x
 
 
-def reached(grid: Grid, box: Box, fwhm: float) -> Box:
+def reach_of(grid: Grid, fwhm: float) -> Reach:
+    """How many voxels smoothing reaches along z, y and x."""
+    x, y, z = (kernel_radius(fwhm, spacing) for spacing in grid.voxel_size)
+    return z, y, x
+
+
+def reached(shape: tuple[int, int, int], box: Box, reach: Reach) -> Box:
     """The larger box that smoothing spreads a box to, and takes its values from."""
-    z, y, x = (
-        slice(max(0, side.start - reach), min(n, side.stop + reach))
-        for n, side, reach in zip(
-            grid.shape, box, (kernel_radius(fwhm, spacing) for spacing in reversed(grid.voxel_size)), strict=True
-        )
-    )
+    z, y, x = (slice(max(0, side.start - far), min(n, side.stop + far)) for n, side, far in zip(shape, box, reach, strict=True))
     return z, y, x
 
 

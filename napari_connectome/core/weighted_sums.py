@@ -15,7 +15,7 @@ import numpy.typing as npt
 from napari_connectome.core.errors import Progress, part, silent
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.smoothing import apply_axes, axis_matrices
-from napari_connectome.core.voxel_reader import Box, SmoothReader, VoxelReader, box_of, reached
+from napari_connectome.core.voxel_reader import Box, SmoothReader, VoxelReader, box_of, reach_of, reached
 
 Array = npt.NDArray[Any]
 Weights = tuple[Array, Array]
@@ -107,18 +107,19 @@ def used_columns(matrix: Any) -> tuple[Array, Any]:
 
 def _weights_are_cheaper(grid: Grid, weights: Sequence[Weights], fwhm: float, n_volumes: int) -> bool:
     """Whether the weights are smoothed, each once, and not the volumes; their sums are then longer."""
-    boxes = [_size(reached(grid, _box(voxels, grid), fwhm)) for voxels, _ in weights if len(voxels)]
+    reach = reach_of(grid, fwhm)
+    boxes = [_size(reached(grid.shape, _box(voxels, grid), reach)) for voxels, _ in weights if len(voxels)]
     if not boxes:
         return True
     whole = _box(np.concatenate([voxels for voxels, _ in weights]), grid)
-    volume = _size(reached(grid, whole, fwhm)) * SMOOTH_VOLUME
+    volume = _size(reached(grid.shape, whole, reach)) * SMOOTH_VOLUME
     return sum(boxes) * (SMOOTH_VOLUME + n_volumes) <= volume * n_volumes
 
 
 def _smoothed(grid: Grid, weights: Sequence[Weights], fwhm: float, progress: Progress) -> list[Weights]:
     """The smoothed weights, with the voxels they spread to."""
     found: list[Weights] = []
-    axes = axis_matrices(grid.shape, fwhm, grid.voxel_size, np.float64)
+    axes, reach = axis_matrices(grid.shape, fwhm, grid.voxel_size, np.float64), reach_of(grid, fwhm)
     for i, (voxels, values) in enumerate(weights):
         progress(i / len(weights), f"smoothing the weights of region {i + 1} of {len(weights)}")
         if not len(voxels):
@@ -126,7 +127,7 @@ def _smoothed(grid: Grid, weights: Sequence[Weights], fwhm: float, progress: Pro
             continue
         zyx = np.unravel_index(voxels, grid.shape)
         box = box_of(zyx)
-        around = reached(grid, box, fwhm)
+        around = reached(grid.shape, box, reach)
         inside = np.zeros([side.stop - side.start for side in box])
         np.add.at(inside, tuple(axis - side.start for axis, side in zip(zyx, box, strict=True)), values)
         spread = apply_axes(inside, [axis[to, side] for axis, to, side in zip(axes, around, box, strict=True)])
