@@ -12,6 +12,7 @@ from napari.components import ViewerModel
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.sources import RunSource
 from napari_connectome.io.confounds import MOTION
+from napari_connectome.io.load import load_run
 from napari_connectome.io.run_file import RunFile
 from napari_connectome.layers.repetition import set_tr
 
@@ -158,9 +159,9 @@ def test_the_grid_that_most_have_is_the_right_one_and_others_can_be_resampled(ru
     assert [source.name for source in runs.sources()] == ["a", "b", "odd"]
 
 
-def test_a_layer_and_its_file_are_one_run(runs, add, write):
+def test_a_layer_and_its_file_are_one_run(runs, add, write, add_run):
     path = write("a.nii.gz")
-    runs.viewer.open(path, plugin="napari-connectome")
+    add_run(runs.viewer, load_run(path), path=path)
     runs.add_open_runs()
     add(path)
     assert states_of(runs) == ["ready", "twice"]
