@@ -17,7 +17,7 @@ from napari_connectome.core.reduction import FEWEST, TimeReduction, extent, redu
 from napari_connectome.core.smoothing import apply_axes, axis_matrix, kernel_radius
 from napari_connectome.core.streams import RunStream
 from napari_connectome.core.threads import one_thread
-from napari_connectome.core.values import Run, Volume
+from napari_connectome.core.values import ROUNDING, Run, Volume
 
 Array = npt.NDArray[Any]
 
@@ -25,6 +25,8 @@ AT_ONCE = 8
 """Volumes smoothed together."""
 BLOCK = 32
 """Volumes multiplied together by the weights of time."""
+UNLIKE = 1.5
+"""Times as many volumes as the shortest run has: from there on it is told."""
 COLUMNS = 2048
 """Voxels whose inner products are added up together."""
 
@@ -83,6 +85,17 @@ class Reductions:
     left_out: tuple[str, ...] = ()
     key: Hashable = None
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What to know of runs that differ; a sentence each."""
+        trs, volumes = ([getattr(subject, what) for subject in self.subjects] for what in ("tr", "n_volumes"))
+        told = []
+        if self.subjects and max(trs) - min(trs) > ROUNDING:
+            told.append(f"The runs have TRs from {min(trs):g} to {max(trs):g} s: each is cleaned by its own.")
+        if self.subjects and max(volumes) > UNLIKE * min(volumes):
+            told.append(f"The runs have from {min(volumes)} to {max(volumes)} volumes: longer ones weigh more.")
+        return tuple(told)
+
     def first(self, n: int) -> Self:
         """All reductions to their first n rows."""
         return replace(self, subjects=tuple(subject.first(n) for subject in self.subjects))
@@ -138,9 +151,12 @@ def require_usable(run: Run, cleaning: Cleaning) -> TimeReduction:
     """What cleaning makes of the volumes of a run; one sentence where too few of them are left. Its data are not looked at."""
     kept = run.n_volumes if run.keep is None else int(run.keep.sum())
     if kept < FEWEST:
-        volumes = "1 volume" if kept == 1 else f"{kept} volumes"
-        raise InputError(f"{run.name} has {volumes} and {FEWEST} at least are needed: leave it out.")
+        raise InputError(f"{run.name} has {_count(kept, 'volume')} and {FEWEST} at least are needed: leave it out.")
     return reduce_time(cleaning_matrix(run.n_volumes, run.tr, cleaning, confounds=run.confounds, keep=run.keep))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _collect(stream: RunStream, inside: Array, time: TimeReduction, fwhm: float) -> tuple[Array, Array]:
@@ -255,7 +271,7 @@ class _Missing:
         """Raise one sentence for voxels with a value in some volumes only; those without any lie outside the image."""
         some = int(np.count_nonzero((self.times > 0) & (self.times < self.looked)))
         if some:
+            where = f"{_count(some, 'voxel')} of the mask in some of its volumes (volume {self.first} is the first, from 0)"
             raise InputError(
-                f"{self.run.name} has NaN or infinity in {some} voxels of the mask in some of its volumes (volume {self.first} "
-                "is the first, from 0): censor those volumes, mend the file, or leave it out."
+                f"{self.run.name} has NaN or infinity in {where}: censor those volumes, mend the file, or leave it out."
             )

@@ -102,7 +102,8 @@ def learn_networks(
     reductions = reduce_runs(
         runs, asked, mask=mask, leave_out=leave_out, resample=resample, executor=executor, progress=part(progress, 0.0, 0.6)
     )
-    return networks_of(reductions, params, start=start, progress=part(progress, 0.6, 1.0), watch=watch)
+    maps = networks_of(reductions, params, start=start, progress=part(progress, 0.6, 1.0), watch=watch)
+    return replace(maps, provenance={**maps.provenance, "notices": list(reductions.notices)})
 
 
 def _count(start: Maps | Regions) -> int:
@@ -150,7 +151,7 @@ def reduce_runs(
             return study.reduce(sources, inside, None, part(progress, 0.05, 1.0))
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="napari-connectome-"))
         listed = given if isinstance(given, list) else _aside(given, Path(folder), progress)
-        listed, inside, made_of = study.common(study.usable(listed, None, progress), part(progress, 0.05, 0.3))
+        listed, inside, made_of = study.common(study.usable(listed, None, part(progress, 0.0, 0.05)), part(progress, 0.05, 0.3))
         return study.reduce(listed, inside, made_of, part(progress, 0.3, 1.0))
 
 
