@@ -39,7 +39,6 @@ class LiveLabels:
         self.owner = owner
         self._layer: Labels | None = None
         self._written: Array | None = None
-        self._names: dict[int, str] = {}
 
     @property
     def layer(self) -> Labels | None:
@@ -52,8 +51,7 @@ class LiveLabels:
         layer = self.layer
         if layer is None or self._written is None or not np.array_equal(layer.data, self._written):
             return False
-        names = _names(layer.features)
-        return all(names.get(i) == name for i, name in self._names.items())
+        return _names(layer.features) == info(layer).get("said")
 
     def write(self, labels: Array, grid: Grid, name: str, features: pd.DataFrame, **known: Any) -> Labels:
         """Show labels.
@@ -83,10 +81,12 @@ class LiveLabels:
         elif layer.name.split(" [")[0] == info(layer).get("title") != name:
             layer.name = name
         layer.scale, layer.translate = placement(grid)
-        tell(layer, grid=grid, title=name, **known)  # first: whoever hears of the voxels reads what is known of them
+        tell(
+            layer, grid=grid, title=name, said=_names(features), **known
+        )  # first: whoever hears of the voxels reads what is known of them
         if not layer.features.equals(features):
             layer.features = features
-        self._written, self._names = labels.copy(), _names(features)
+        self._written = labels.copy()
         if not np.array_equal(layer.data, labels):
             np.copyto(layer.data, labels)
             layer.refresh(thumbnail=False, highlight=False, extent=False)
@@ -107,11 +107,16 @@ class LiveLabels:
 
     def _take_layer(self, labels: Array, grid: Grid, name: str) -> Labels:
         """The layer of before, where there is one that nobody changed, or a new one."""
+        old = results.find(self.viewer, self.role, self.owner)
+        if isinstance(old, Labels) and _names(old.features) != info(old).get("said"):
+            tell(old, role="labels", owner="")  # made by another of the same owner, and somebody has named its regions since
         new = Labels(labels.copy(), name=name, **layer_kwargs(grid))
         layer = results.show(self.viewer, new, self.role, self.owner, guard=True)
         assert isinstance(layer, Labels)
         if layer is new:
             layer.colormap = CyclicLabelColormap(colors=COLORS)
+            layer.blending = "translucent_no_depth"  # in 3-D, too, they lie over the maps they were cut from
+            layer.opacity = 0.85
         self._layer = layer
         return layer
 

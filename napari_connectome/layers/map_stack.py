@@ -181,6 +181,11 @@ class MapStacks:
     Parameters
     ----------
     viewer : ViewerModel
+
+    Attributes
+    ----------
+    fitting : bool
+        Whether axes come and go just now, so that the sliders are at no map anybody chose.
     """
 
     _of_viewer: ClassVar[dict[int, MapStacks]] = {}
@@ -197,6 +202,7 @@ class MapStacks:
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = weakref.ref(viewer)
+        self.fitting = False
         viewer.layers.events.inserted.connect(self._on_layers)
         viewer.layers.events.removed.connect(self._on_layers)
         viewer.layers.events.reordered.connect(self.name)
@@ -218,10 +224,14 @@ class MapStacks:
         viewer = self._viewer()
         if viewer is None:
             return
-        for layer in list(viewer.layers):
-            if is_stack(layer):
-                fit(viewer, layer, 0 if layer is new else None)
-                layer.events.visible.connect(self.name)
+        self.fitting = True
+        try:
+            for layer in list(viewer.layers):
+                if is_stack(layer):
+                    fit(viewer, layer, 0 if layer is new else None)
+                    layer.events.visible.connect(self.name)
+        finally:
+            self.fitting = False
         if new is not None and is_run(new) and sum(map(is_run, viewer.layers)) == 1:
             viewer.dims.set_point(viewer.dims.ndim - 4, new.translate[0])
         self.name()

@@ -16,12 +16,12 @@ from napari_connectome.analyses.networks import NetworkMaps, Sketch
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.region_maps import strongest, supports
 from napari_connectome.core.region_table import one_line
-from napari_connectome.core.values import Maps
+from napari_connectome.core.values import Maps, Volume
 from napari_connectome.layers import results
 from napari_connectome.layers.live_labels import COLORS, LiveLabels
 from napari_connectome.layers.map_colors import MapColors
 from napari_connectome.layers.map_stack import MAPS, QUANTILE, MapStacks, current, look, restack, stack_data, stack_layer
-from napari_connectome.layers.spatial import tell
+from napari_connectome.layers.spatial import info, tell
 from napari_connectome.layers.styles import style_map, symmetric_limit
 
 Array = npt.NDArray[Any]
@@ -70,7 +70,7 @@ class NetworkLayers:
         self._colors: MapColors | None = None
         self._sketch: Image | None = None
         self._before: dict[str, Any] = {}
-        self._drawn: Any = None
+        self._drawn: Volume | None = None  # the mask of the sketch
         self._looked = -1
         self._overview = LiveLabels(viewer, OVERVIEW, owner)
         self._labelled: tuple[list[int], Array] | None = None  # which networks the overview shows, and how
@@ -146,7 +146,7 @@ class NetworkLayers:
         inside = np.asarray(sketch.mask.data) > 0
         k = len(sketch.maps)
         layer = self._sketch
-        if layer is not None and layer in self.viewer.layers and len(layer.data) == k and self._drawn is sketch.mask:
+        if layer is not None and layer in self.viewer.layers and len(layer.data) == k and _same(self._drawn, sketch.mask):
             stack_data(layer)[:, inside] = sketch.maps
             self._dress(layer, sketch.maps)
             layer.refresh(thumbnail=False, highlight=False, extent=False)
@@ -182,8 +182,12 @@ class NetworkLayers:
 
     def show(self, maps: NetworkMaps) -> None:
         """Show networks just learned. What was shown before is renewed, or left to the person where they changed it."""
-        at = 0 if self._sketch is None else current(self.viewer, self._sketch)
-        if self._edited:
+        sketch, self._sketch = self._sketch, None
+        at = 0 if sketch is None else current(self.viewer, sketch)
+        for each, visible in self._before.pop("visible", ()):
+            each.visible = visible
+        before = results.find(self.viewer, NETWORKS, self.owner)
+        if before is not None and info(before).get("edited"):
             self._leave_to_user()
         self._learned = maps
         self._learnings += 1
@@ -194,11 +198,7 @@ class NetworkLayers:
         self._dress(layer, self._weights(maps))
         layer.visible = True
         self._write_overview()
-        if self._sketch is not None:
-            sketch, self._sketch = self._sketch, None
-            for each, visible in self._before["visible"]:
-                each.visible = visible
-            self._before = {}
+        if sketch is not None:
             self._remove(sketch)
         self.look(min(at, len(maps) - 1))
         self._stacks.name()
@@ -281,7 +281,7 @@ class NetworkLayers:
     def _edited(self) -> bool:
         """Whether a person has changed something of the networks shown."""
         learned = self._learned
-        if learned is None or self.layer is None:
+        if learned is None:
             return False
         return bool(
             self._order != list(range(len(learned))) or self._names != list(learned.names) or self._hidden or self._dropped
@@ -308,11 +308,11 @@ class NetworkLayers:
 
     def _leave_to_user(self) -> None:
         """Give the layers to the person who worked on them, and set them aside."""
-        for layer in (self.layer, self.overview):
+        for role, new_role in ((NETWORKS, MAPS), (OVERVIEW, "labels")):
+            layer = results.find(self.viewer, role, self.owner)
             if layer is not None:
                 layer.visible = False
-        if self._layer is not None:
-            tell(self._layer, role=MAPS, owner="")
+                tell(layer, role=new_role, owner="")
         self._overview.leave()
         self._layer = None
 
@@ -350,7 +350,7 @@ class NetworkLayers:
 
     def _tell(self, layer: Image) -> None:
         hidden = [self.hidden(i) for i in range(len(self._order))]
-        tell(layer, names=list(self.names), hidden=hidden, explained=self.explained.tolist())
+        tell(layer, names=list(self.names), hidden=hidden, explained=self.explained.tolist(), edited=self._edited)
 
     def _write_overview(self) -> None:
         learned = self._learned
@@ -383,9 +383,13 @@ class NetworkLayers:
 
     def _on_dims(self) -> None:
         now = self.current
-        if self.layer is not None and now != self._looked:
+        if self.layer is not None and now != self._looked and not self._stacks.fitting:
             self._looked = now
             self.looked.emit(now)
+
+
+def _same(one: Volume | None, other: Volume) -> bool:
+    return one is other or (one is not None and one.grid.matches(other.grid) and np.array_equal(one.data, other.data))
 
 
 def start_threshold(weights: Array) -> float:
