@@ -59,6 +59,18 @@ def _region_series(options: argparse.Namespace) -> list[measure.Row]:
     return region_series.rows(options.data, options.repeats)
 
 
+def _learn(options: argparse.Namespace) -> list[measure.Row]:
+    from benchmarks import learn
+
+    return learn.rows(options.data, options.repeats)
+
+
+def _network_series(options: argparse.Namespace) -> list[measure.Row]:
+    from benchmarks import network_series
+
+    return network_series.rows(options.data, options.repeats)
+
+
 def _paint(options: argparse.Namespace) -> list[measure.Row]:
     from benchmarks import paint
 
@@ -85,6 +97,8 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[measure.Row]]] = {
     "workshop": _workshop,
     "condition_test": _condition_test,
     "region_series": _region_series,
+    "learn": _learn,
+    "network_series": _network_series,
     "startup": _startup,
 }
 

@@ -12,10 +12,14 @@ if TYPE_CHECKING:
     from napari_connectome.analyses.brain_mask import brain_mask as brain_mask
     from napari_connectome.analyses.condition_test import ConditionTest as ConditionTest
     from napari_connectome.analyses.condition_test import condition_test as condition_test
+    from napari_connectome.analyses.connectome import Connectivity as Connectivity
+    from napari_connectome.analyses.connectome import connectome as connectome
     from napari_connectome.analyses.labeling import Labeling as Labeling
     from napari_connectome.analyses.labeling import make_regions as make_regions
     from napari_connectome.analyses.networks import NetworkMaps as NetworkMaps
     from napari_connectome.analyses.networks import Networks as Networks
+    from napari_connectome.analyses.region_extraction import RegionExtraction as RegionExtraction
+    from napari_connectome.analyses.region_extraction import extract_regions as extract_regions
     from napari_connectome.analyses.region_series import RegionSeries as RegionSeries
     from napari_connectome.analyses.region_series import region_series as region_series
     from napari_connectome.analyses.seed_map import SeedMap as SeedMap
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from napari_connectome.core.cleaning import clean as clean
     from napari_connectome.core.grid import Grid as Grid
     from napari_connectome.core.smoothing import smooth as smooth
+    from napari_connectome.core.values import Connectome as Connectome
     from napari_connectome.core.values import Maps as Maps
     from napari_connectome.core.values import Regions as Regions
     from napari_connectome.core.values import Run as Run
@@ -38,6 +43,7 @@ if TYPE_CHECKING:
     from napari_connectome.io.load import load_volume as load_volume
     from napari_connectome.io.run_file import RunFile as RunFile
     from napari_connectome.io.save import save as save
+    from napari_connectome.studies.cluster import cluster_executor as cluster_executor
     from napari_connectome.studies.learn_networks import learn_networks as learn_networks
 
 __version__ = "0.1.0"
@@ -45,11 +51,14 @@ __version__ = "0.1.0"
 _HOME = {
     "Cleaning": "core.cleaning",
     "ConditionTest": "analyses.condition_test",
+    "Connectivity": "analyses.connectome",
+    "Connectome": "core.values",
     "Grid": "core.grid",
     "Labeling": "analyses.labeling",
     "Maps": "core.values",
     "NetworkMaps": "analyses.networks",
     "Networks": "analyses.networks",
+    "RegionExtraction": "analyses.region_extraction",
     "RegionSeries": "analyses.region_series",
     "Regions": "core.values",
     "Run": "core.values",
@@ -61,7 +70,10 @@ _HOME = {
     "Volume": "core.values",
     "brain_mask": "analyses.brain_mask",
     "clean": "core.cleaning",
+    "cluster_executor": "studies.cluster",
     "condition_test": "analyses.condition_test",
+    "connectome": "analyses.connectome",
+    "extract_regions": "analyses.region_extraction",
     "learn_networks": "studies.learn_networks",
     "load_design": "io.design",
     "load_regions": "io.load",

@@ -5,55 +5,31 @@ Test, threshold, intersect, dilate, label, pick, paint, measure, save: what the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QComboBox, QFileDialog, QScrollArea, QStyle, QStyleOptionSlider, QWidget
 
+from tools.hands import choose, click_row, drag, press, press_tab, show
 from tools.mouse import Mouse, let_work
-
-PLUGIN = "napari-connectome"
-PATIENCE = 60.0  # seconds
+from tools.walk import Walk
 
 
-class Workshop:
-    """Both widgets of the workshop in one window.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer
-        With a run that knows its design, and a mask on its grid.
-    folder : Path
-        Where pictures, atlas and tables go.
-    """
+class Workshop(Walk):
+    """Both widgets of the workshop in one window, whose viewer has a run that knows its design, and a mask on its grid."""
 
     def __init__(self, viewer: Any, folder: Path) -> None:
-        self.viewer = viewer
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        self.written: list[Path] = []
-        self.dock("ROI t-test")
-        self.test = self.panel("ROI t-test")
+        super().__init__(viewer, folder)
+        self.test = self.dock("ROI t-test")
         self.regions: Any = None
-
-    def panel(self, name: str) -> Any:
-        """A widget of ours that is docked."""
-        return next(dock for key, dock in self.viewer.window.dock_widgets.items() if key.startswith(name))
-
-    def dock(self, name: str) -> None:
-        """Open a widget as the Plugins menu does."""
-        self.viewer.window.add_plugin_dock_widget(PLUGIN, name)
-        let_work(lambda: False, 0.3)
 
     # -- the steps ----------------------------------------------------------------------------------------------------
 
     def test_conditions(self) -> None:
         """Press Test, and wait for the maps."""
         press(self.test.test_button)
-        self._wait(lambda: self.test.threshold.shown is not None and not self.test.work.busy, self.test)
+        self.wait(lambda: self.test.threshold.shown is not None and not self.test.work.busy, self.test.message)
         self.picture("tested")
 
     def cut(self, places: int) -> None:
@@ -83,7 +59,7 @@ class Workshop:
         choose(edit.step_choice, title)
         if layer:
             choose(edit.other, layer)
-        self._wait(lambda: bool(edit.account.text()), self.regions)
+        self.wait(lambda: bool(edit.account.text()), self.regions.message)
         self.picture(f"{title.lower().partition(' ')[0]} previewed")
         press(edit.apply_button)
         let_work(lambda: False, 0.4)
@@ -103,7 +79,7 @@ class Workshop:
         let_work(lambda: False, 0.2)
         press(self.regions.pick_button)
         Mouse(self.viewer).click(world)
-        self._wait(lambda: self.regions.table.chosen == [region], self.regions)
+        self.wait(lambda: self.regions.table.chosen == [region], self.regions.message)
         press(self.regions.pick_button)
 
     def paint_and_take_back(self, region: int) -> int:
@@ -133,7 +109,7 @@ class Workshop:
         press_tab(self.regions.tabs, 1)
         measure = self.regions.measure
         press(measure.measure_button)
-        self._wait(lambda: measure.results.measurement is not None and not measure.work.busy, self.regions)
+        self.wait(lambda: measure.results.measurement is not None and not measure.work.busy, self.regions.message)
         let_work(lambda: False, 0.3)
         before = self.viewer.dims.current_step[0]
         boxes = measure.results.boxes
@@ -147,34 +123,16 @@ class Workshop:
             raise SystemExit("a click on a box did not go to its volume")
         self.picture("measured")
 
-    def save(self) -> None:
-        """Save the atlas and all tables with the buttons; the file dialog answers with names in the folder."""
+    def save_all(self) -> None:
+        """Save the atlas and all tables with the buttons."""
         results = self.regions.measure.results
         buttons = (self.regions.save_button, results.save_series, results.save_conditions, results.save_boxes)
         names = ("atlas.nii.gz", "region_series.tsv", "conditions.tsv", "box_values.tsv")
-        asked = QFileDialog.getSaveFileName
         for button, name in zip(buttons, names, strict=True):
-            path = self.folder / name
-            QFileDialog.getSaveFileName = staticmethod(lambda *_, path=path, **__: (str(path), ""))
-            try:
-                press(button)
-            finally:
-                QFileDialog.getSaveFileName = asked
-            if not path.exists():
-                raise SystemExit(f"{name} was not saved: {self.regions.message.text() or self.regions.measure.message.text()}")
-            self.written.append(path)
+            self.save(
+                button, name, self.regions.message if button is self.regions.save_button else self.regions.measure.message
+            )
         self.picture("saved")
-
-    def picture(self, name: str) -> None:
-        """Write the window as it is on the screen."""
-        let_work(lambda: False, 0.3)
-        path = self.folder / f"{len([p for p in self.written if p.suffix == '.png']) + 1:02}-{name.replace(' ', '-')}.png"
-        self.viewer.window.screenshot(str(path), canvas_only=False, flash=False)
-        self.written.append(path)
-
-    def _wait(self, holds: Callable[[], bool], panel: Any) -> None:
-        if not let_work(holds, PATIENCE):
-            raise SystemExit(f"it did not happen: {panel.message.text() or 'it took too long'}")
 
 
 def walk(viewer: Any, folder: Path, within: str) -> Workshop:
@@ -189,83 +147,11 @@ def walk(viewer: Any, folder: Path, within: str) -> Workshop:
     shop.pick(1)
     shop.paint_and_take_back(1)
     shop.measure()
-    shop.save()
+    shop.save_all()
     return shop
 
 
-# -- hands -----------------------------------------------------------------------------------------------------------------
-
-
-def show(widget: QWidget) -> None:
-    """Scroll to a widget, as a person would before pressing it."""
-    above = widget.parent()
-    while above is not None and not isinstance(above, QScrollArea):
-        above = above.parent()
-    if above is not None:
-        above.ensureWidgetVisible(widget)
-        let_work(lambda: False, 0.05)
-
-
-def press(widget: QWidget) -> None:
-    """Click a button in its middle."""
-    show(widget)
-    QTest.mouseClick(widget, Qt.MouseButton.LeftButton)
-    let_work(lambda: False, 0.05)
-
-
-def press_tab(tabs: Any, index: int) -> None:
-    """Click a tab."""
-    show(tabs)
-    QTest.mouseClick(tabs.tabBar(), Qt.MouseButton.LeftButton, pos=tabs.tabBar().tabRect(index).center())
-    let_work(lambda: False, 0.2)
-
-
-def choose(box: QComboBox, text: str) -> None:
-    """Go to an entry of a drop-down with the arrow keys."""
-    show(box)
-    goal = box.findText(text)
-    if goal < 0:
-        raise SystemExit(f"{text} is not offered, only {[box.itemText(i) for i in range(box.count())]}")
-    while box.currentIndex() != goal:
-        QTest.keyClick(box, Qt.Key.Key_Down if box.currentIndex() < goal else Qt.Key.Key_Up)
-        let_work(lambda: False, 0.01)
-    let_work(lambda: False, 0.1)
-
-
-def drag(slider: Any, value: int) -> None:
-    """Drag the handle of a slider to a value, in ten moves."""
-    show(slider)
-    value = min(max(value, slider.minimum()), slider.maximum())
-    start, goal = handle(slider, slider.value()), handle(slider, value)
-    QTest.mousePress(slider, Qt.MouseButton.LeftButton, pos=start)
-    for i in range(1, 11):
-        QTest.mouseMove(slider, start + (goal - start) * (i / 10))
-        let_work(lambda: False, 0.02)
-    QTest.mouseRelease(slider, Qt.MouseButton.LeftButton, pos=goal)
-    let_work(lambda: False, 0.1)
-
-
-def handle(slider: Any, value: int) -> QPoint:
-    """Where the handle of a slider is when it stands at a value."""
-    option = QStyleOptionSlider()
-    slider.initStyleOption(option)
-    control, style = QStyle.ComplexControl.CC_Slider, slider.style()
-    knob = style.subControlRect(control, option, QStyle.SubControl.SC_SliderHandle, slider)
-    groove = style.subControlRect(control, option, QStyle.SubControl.SC_SliderGroove, slider)
-    at = QStyle.sliderPositionFromValue(slider.minimum(), slider.maximum(), value, groove.width() - knob.width())
-    return QPoint(groove.x() + at + knob.width() // 2, knob.center().y())
-
-
-def click_row(table: Any, region: int) -> None:
-    """Click the row of a region."""
-    model = table.model()
-    for row in range(model.rowCount()):
-        index = model.index(row, 0)
-        if str(model.data(index)) == str(region):
-            table.scrollTo(index)
-            QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=table.visualRect(index).center())
-            return
-    raise SystemExit(f"there is no row of region {region}")
+# -- places ---------------------------------------------------------------------------------------------------------------
 
 
 def inside(regions: Any, region: int) -> Any:
