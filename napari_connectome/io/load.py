@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pandas as pd
 
 from napari_connectome.core.errors import InputError, Progress, silent
 from napari_connectome.core.grid import Grid
-from napari_connectome.core.values import Regions, Run, Volume
+from napari_connectome.core.values import Maps, Regions, Run, Volume
 from napari_connectome.io.frame import FileFrame
 from napari_connectome.io.header import (
     Repetition,
@@ -26,6 +26,7 @@ from napari_connectome.io.header import (
     repetition_time,
     stem,
 )
+from napari_connectome.io.maps import SOURCE, map_names, region_columns
 from napari_connectome.io.names import Names, names_table, read_names
 from napari_connectome.io.origins import read_origins
 from napari_connectome.io.pixels import check_type, read_pixels
@@ -228,27 +229,66 @@ def load_volume(path: PathLike) -> Volume:
     return Volume(opened.data, opened.grid, name=opened.name)
 
 
-def load_regions(path: PathLike, *, names: Names | None = None) -> Regions:
-    """Read an atlas or other label image.
+def load_maps(path: PathLike, *, names: Names | None = None) -> Maps:
+    """Read several maps: networks, a probabilistic atlas, or what `save` wrote of `Maps`.
 
     Parameters
     ----------
     path : path
-        A 3-D image of whole numbers, whatever type they are stored in; 0 and NaN are background.
+        A 4-D image, one volume a map; of a 3-D one there is one map.
+    names : path, sequence, DataFrame or mapping, optional
+        As for `load_regions`, the number of a map (from 1) as its index. Those that `save` wrote, or those in a table of the
+        image's own name, where not given.
+    """
+    opened = _real(open_image(path))
+    data = opened.data if opened.is_4d else opened.data[None]
+    known, provenance = map_names(path, names, len(data))
+    return Maps(data, opened.grid, known or (), provenance)
+
+
+def load_regions(path: PathLike, *, names: Names | None = None) -> Regions:
+    """Read an atlas: labels, or the maps of a probabilistic one.
+
+    Parameters
+    ----------
+    path : path
+        A 3-D image of whole numbers, whatever type they are stored in; 0 and NaN are background. Or a 4-D image, one volume
+        a region.
     names : path, sequence, DataFrame or mapping, optional
         A names file (one name a line, or a table with the columns index and name, or a colour table), such a table, the
         names in the order of the label ids, or id → name. They must be those of this image: a list has as many names as
         there are regions, or as the largest id, and one for the background at most; a table names every region. Taken
         from a table of the image's own name where there is one, as their origins are from the .json that `save` wrote.
     """
-    volume = load_volume(path)
+    opened = _real(open_image(path))
+    if opened.is_4d:
+        return _region_maps(opened, names)
     try:
-        bare = Regions(_without_nan(volume.data), volume.grid)
+        bare = Regions(_without_nan(opened.data), opened.grid)
     except InputError as error:
         raise InputError(f"{Path(path).name}: {error}") from error
     known = read_names(path, names, bare.ids)
     table = bare.table if known is None else names_table(known, bare.ids)
     return Regions(bare.labels, bare.grid, table, read_origins(path))
+
+
+def _region_maps(opened: Opened, names: Names | None) -> Regions:
+    """Regions of a 4-D image, with what `save` wrote about them."""
+    if opened.repetition.tr is not None:
+        raise InputError(
+            f"{Path(opened.path).name} has {len(opened.data)} volumes {opened.repetition.tr:g} s apart, as a run has, and "
+            "regions are needed: choose an atlas; or read maps with load_maps and give them to extract_regions."
+        )
+    known, provenance = map_names(opened.path, names, len(opened.data))
+    regions = Regions.of_maps(opened.data, opened.grid, names=known or (), provenance=provenance)
+    more = region_columns(opened.path, len(opened.data))
+    if SOURCE in more and more[SOURCE].dtype.kind in "iu":
+        regions = replace(regions, source_map=more.pop(SOURCE).to_numpy())
+    if "network" in more:
+        table = regions.table.copy()
+        table.insert(1, "network", more.pop("network"))
+        regions = replace(regions, table=table)
+    return regions
 
 
 def _without_nan(data: Array) -> Array:

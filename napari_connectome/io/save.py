@@ -17,9 +17,10 @@ from napari_connectome.core.origins import Origins
 from napari_connectome.core.region_table import region_names
 from napari_connectome.core.values import Maps, Regions, Run, Volume
 from napari_connectome.io.atomic import replacing
-from napari_connectome.io.beside import check_ours, has_keys, json_bytes
+from napari_connectome.io.beside import check_ours
 from napari_connectome.io.gz import gz_writer
 from napari_connectome.io.header import stem
+from napari_connectome.io.maps import SOURCE, about_file, about_to_write
 from napari_connectome.io.names import sidecar_says
 from napari_connectome.io.nifti import frame_of, header_bytes, header_for, storable
 from napari_connectome.io.origins import origins_file, origins_to_write
@@ -32,7 +33,8 @@ def save(value: Run | Volume | Maps | Regions, path: PathLike) -> None:
     """Write a value as NIfTI, with the orientation, affine, units and header of the file it came from.
 
     The file appears whole or not at all. Regions get a table of their names beside the image (.tsv) and, where they were
-    made from a run, a .json that says so; maps a .json with the parameters and inputs that made them.
+    made from a run, a .json that says so; maps a .json with their names and the parameters and inputs that made them.
+    Regions that are maps are written as maps, with both.
 
     Parameters
     ----------
@@ -46,6 +48,8 @@ def save(value: Run | Volume | Maps | Regions, path: PathLike) -> None:
         write_image(path, value.data, value.grid)
     elif isinstance(value, Maps):
         _save_maps(value, path)
+    elif isinstance(value, Regions) and value.maps is not None:
+        _save_region_maps(value, value.maps, path)
     elif isinstance(value, Regions):
         write_labels(path, value.labels, value.grid, value.table, value.origins)
     else:
@@ -120,8 +124,7 @@ def write_labels(
         table = _one_row_a_region(table, ids)
         # Where there is nothing to add to the names, the table there may say more than they do.
         if list(table.columns) != ["name"] or not sidecar_says(names, table["name"]):
-            text = table.to_csv(sep="\t", index_label="index", na_rep="n/a", lineterminator="\n")
-            beside[names] = text.encode("utf-8", "replace")
+            beside[names] = _tsv(table)
     said = origins_to_write(path, {i: found for i, found in (origins or {}).items() if i in ids})
     if said is not None:
         beside[origins_file(path)] = said
@@ -150,16 +153,33 @@ def _one_row_a_region(table: pd.DataFrame, ids: Array) -> pd.DataFrame:
 
 
 def _save_maps(maps: Maps, path: PathLike) -> None:
-    if not maps.provenance:
+    if not maps.provenance and maps.names == Maps(maps.data, maps.grid).names:
         write_image(path, maps.data, maps.grid, tr=0.0)
         return
     _require_nifti(path)
-    about = {"names": list(maps.names), "provenance": dict(maps.provenance)}
-    beside = Path(path).with_name(stem(path) + ".json")
-    check_ours(beside, lambda text: has_keys(text, "names", "provenance"), "does not say how maps were made")
-    with replacing(beside) as stream:
-        stream.write(json_bytes(about))
+    about = about_to_write(path, maps.names, maps.provenance)
+    with replacing(about_file(path)) as stream:
+        stream.write(about)
         write_image(path, maps.data, maps.grid, tr=0.0)
+
+
+def _save_region_maps(regions: Regions, maps: Array, path: PathLike) -> None:
+    _require_nifti(path)
+    about = about_to_write(path, regions.table["name"].tolist(), regions.provenance)
+    beside = Path(path).with_name(stem(path) + ".tsv")
+    check_ours(beside, lambda text: "index" in text.lower().partition("\n")[0], "holds no region names")
+    table = regions.table
+    if regions.source_map is not None:
+        table = table.assign(**{SOURCE: regions.source_map})
+    with replacing(about_file(path)) as said, replacing(beside) as names:
+        said.write(about)
+        names.write(_tsv(table))
+        write_image(path, maps, regions.grid, tr=0.0)
+
+
+def _tsv(table: pd.DataFrame) -> bytes:
+    text = table.to_csv(sep="\t", index_label="index", na_rep="n/a", lineterminator="\n")
+    return text.encode("utf-8", "replace")
 
 
 def _colours(data: Array) -> Array:
