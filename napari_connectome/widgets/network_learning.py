@@ -11,7 +11,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_connectome.analyses.networks import NetworkMaps, Networks
-from napari_connectome.core.errors import Progress
+from napari_connectome.core.errors import InputError, Progress
 from napari_connectome.core.sources import Source
 from napari_connectome.core.subject import Reductions
 from napari_connectome.core.values import Maps, Regions, Volume
@@ -28,7 +28,7 @@ from napari_connectome.widgets.panel import Panel, button, row, words
 from napari_connectome.widgets.preferences import scheduler
 from napari_connectome.widgets.run_list import RunList
 from napari_connectome.widgets.section import Section
-from napari_connectome.widgets.work import Work, WorkBar, told
+from napari_connectome.widgets.work import Work, WorkBar
 
 OWNER = "dictionary-learning mask"
 LOOK = 200
@@ -132,6 +132,7 @@ class NetworkLearning(QWidget):
         self.form.changed.connect(self._hide_mask)
         self.cleaning.changed.connect(self._on_cleaning)
         self.mask_choice.chosen.connect(self._hide_mask)
+        self.mask_choice.chosen.connect(self._show_fields)
         self.start_choice.chosen.connect(self._show_fields)
         self.preview_button.clicked.connect(self._on_preview)
         self.learn_button.clicked.connect(self.learn)
@@ -165,13 +166,21 @@ class NetworkLearning(QWidget):
         if self.runs.busy:
             self.say("The headers of the runs are still being read: press again in a moment.")
             return None
-        with told(self._refuse):
+        try:
             sources = self.runs.sources()
             return Learning(
-                sources, self.parameters(), self._mask(), self._start(),
-                self.kept, self._agreed, self.runs.resample.isChecked(), scheduler(),
-            )  # fmt: skip
-        return None
+                sources,
+                self.parameters(),
+                self._mask(),
+                self._start(),
+                self.kept,
+                self._agreed,
+                self.runs.resample.isChecked(),
+                scheduler(),
+            )
+        except InputError as error:
+            self._refuse(str(error))
+            return None
 
     def _mask(self) -> Volume | None:
         layer = self.mask_choice.layer
@@ -229,7 +238,7 @@ class NetworkLearning(QWidget):
 
     def _on_failed(self, sentence: str) -> None:
         self._stopped()
-        self._refuse(f"{sentence[:1].upper()}{sentence[1:]}")
+        self._refuse(sentence)
 
     def _on_cancelled(self) -> None:
         self._stopped()
@@ -294,7 +303,8 @@ class NetworkLearning(QWidget):
 
     def _refuse(self, sentence: str, leave_out: int = 0) -> None:
         """Say what stands in the way, and offer to leave out the runs that do."""
-        self.say(sentence)
+        named = any(sentence.startswith(entry.name) for entry in self.runs.entries)  # names stand as they are
+        self.say(sentence if named else f"{sentence[:1].upper()}{sentence[1:]}")
         n = leave_out or len(self.runs.troubles())
         self.leave_out_button.setText(f"Leave out {some(n, 'run')} and go on")
         self.leave_out_button.setVisible(0 < n < len(self.runs.used))
@@ -316,6 +326,7 @@ class NetworkLearning(QWidget):
                 else ""
             )
             parts.append(f"Objective {maps.objective:.4g}{passes}.")
+        parts += [f"{notice[:1].upper()}{notice[1:].rstrip('.')}." for notice in maps.provenance.get("notices", ())]
         if maps.left_out:
             parts.append(f"{', '.join(self.runs.failed)} left out.")
         self._tell(" ".join(parts) + self._kept_in_words())

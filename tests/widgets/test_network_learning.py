@@ -1,0 +1,313 @@
+"""Learning networks in the window: choose, watch, cancel, go on without runs that fail, and not do twice what is done."""
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_connectome.analyses.networks import Networks
+from napari_connectome.core.values import Maps
+from napari_connectome.io.run_file import RunFile
+from napari_connectome.layers.map_stack import MAPS, stack_layer
+from napari_connectome.layers.samples import mask_layer
+from napari_connectome.studies.learn_networks import learn_networks
+
+SHAPE = (12, 14, 10)
+"""x, y, z of 6 mm."""
+BLOBS = ((3, 4, 4), (8, 4, 5), (4, 9, 4), (8, 9, 6))
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Four runs of 50 volumes with four networks, each a blob of its own; and a brain in a dark surround."""
+    folder = tmp_path_factory.mktemp("runs")
+    places = np.stack(np.meshgrid(*(np.arange(n) for n in SHAPE), indexing="ij"), axis=-1)
+    brain = (((places - (5.5, 6.5, 4.5)) / (5, 6, 4)) ** 2).sum(-1) < 1
+    paths = []
+    for subject in range(4):
+        rng = np.random.default_rng(subject)
+        data = 500 + 3 * rng.standard_normal((*SHAPE, 50))
+        for blob in BLOBS:
+            data += 20 * np.exp(-((places - blob) ** 2).sum(-1) / 3)[..., None] * rng.standard_normal(50)
+        data = np.where(brain[..., None], data, 0).astype(np.float32)
+        image = nib.Nifti1Image(data, np.diag([6.0, 6, 6, 1]))
+        image.header.set_xyzt_units("mm", "sec")
+        image.header["pixdim"][4] = 2.0
+        paths.append(str(folder / f"sub-{subject + 1:02d}_bold.nii.gz"))
+        nib.save(image, paths[-1])
+    return paths
+
+
+@pytest.fixture
+def learning(qtbot, files, until):
+    """The part of the panel that learns, with the four runs chosen."""
+    from napari_connectome.widgets.network_learning import NetworkLearning
+    from napari_connectome.widgets.panel import Panel
+
+    panel = Panel(ViewerModel())
+    qtbot.addWidget(panel)
+    made = NetworkLearning(panel)
+    panel.column.addWidget(made)
+    made.runs.add_files(files)
+    until(lambda: not made.runs.busy)
+    made.form.value = Networks(n_components=4, mask="background", fwhm=0.0, alpha=1.0)
+    made.got = []
+    made.learned.connect(made.got.append)
+    return made
+
+
+@pytest.fixture
+def learn(learning, until):
+    """Press Learn and wait for the end."""
+
+    def press():
+        learning.learn_button.click()
+        until(lambda: not learning.work.busy)
+
+    return press
+
+
+@pytest.fixture
+def loads(monkeypatch):
+    """Names of the files that are read."""
+    read = []
+    for way in ("load", "stream"):
+        if hasattr(RunFile, way):
+            original = getattr(RunFile, way)
+
+            def spy(self, *given, _original=original, **named):
+                read.append(self.name)
+                return _original(self, *given, **named)
+
+            monkeypatch.setattr(RunFile, way, spy)
+    return read
+
+
+def test_what_is_learned_is_what_a_script_learns(learning, learn, files):
+    learn()
+    (maps,) = learning.got
+    script = learn_networks(files, learning.parameters())
+    assert np.array_equal(maps.data, script.data)
+    assert maps.subjects == ("sub-01_bold", "sub-02_bold", "sub-03_bold", "sub-04_bold")
+    assert f"{100 * maps.score:.1f} % of the variance" in learning.account.text()
+    assert "4 networks of 4 runs" in learning.account.text()
+    assert learning.message.text() == ""
+
+
+def test_reductions_are_kept(learning, learn, loads):
+    learn()
+    assert set(loads) == {f"sub-0{i}_bold" for i in range(1, 5)}
+    loads.clear()
+    for changes in ({"n_components": 3}, {"alpha": 2.0}, {"method": "ica"}, {"n_components": 4}, {"search": "full"}):
+        learning.form.value = learning.form.value.replace(**changes)
+        learn()
+    assert loads == []  # four are still there after three were learned
+    assert [len(maps) for maps in learning.got] == [4, 3, 3, 3, 4, 4]
+    assert "The reductions of 4 runs are kept" in learning.account.text()
+    learning.runs.entries[0].used = False
+    learn()
+    assert len(learning.got[-1].subjects) == 3
+
+
+def test_networks_can_be_watched(learning, learn, until):
+    sketches = []
+    learning.sketched.connect(sketches.append)
+    learning.form.value = learning.form.value.replace(search="full", alpha=0.1)
+    learning._look.setInterval(1)
+    learn()
+    assert sketches
+    assert sketches[-1].maps.shape == (4, int(np.count_nonzero(learning.got[0].mask.data)))
+
+
+@pytest.mark.parametrize("doing", ["looking for the brain", "reducing", "independent", "weights"])
+def test_cancel_leaves_nothing_and_keeps_what_was_reduced(learning, until, monkeypatch, doing):
+    from napari_connectome.widgets.work import Job
+
+    ends = []
+    learning.ended.connect(lambda: ends.append(1))
+    learning.form.value = learning.form.value.replace(search="full")
+    original = Job._progress
+
+    def stop_there(job, fraction, what):
+        if doing in what:
+            job.cancel()
+        original(job, fraction, what)
+
+    monkeypatch.setattr(Job, "_progress", stop_there)
+    learning.learn_button.click()
+    until(lambda: not learning.work.busy)
+    assert learning.message.text().startswith("Cancelled; nothing was changed."), learning.message.text()
+    assert (learning.got, ends, len(learning.viewer.layers)) == ([], [1], 0)
+    assert (learning.kept is not None) == (doing in ("independent", "weights"))
+
+
+def test_a_corrupt_file_is_named_and_left_out_and_the_rest_is_not_lost(learning, learn, files, tmp_path, until, loads):
+    cut = tmp_path / "sub-09_bold.nii.gz"
+    cut.write_bytes(Path(files[0]).read_bytes()[:60_000])
+    learning.runs.add_files([str(cut)])
+    until(lambda: not learning.runs.busy)
+    entries = learning.runs.entries
+    entries.insert(2, entries.pop())
+    learn()
+    assert learning.got == []
+    assert learning.message.text().startswith("sub-09_bold.nii.gz is broken or cut short")
+    assert learning.runs.table.item(2, 1).text() == "failed"
+    assert learning.leave_out_button.text() == "Leave out 1 run and go on"
+    loads.clear()
+    learning.leave_out_button.click()
+    until(lambda: not learning.work.busy)
+    assert set(loads) <= {"sub-09_bold"}
+    (maps,) = learning.got
+    assert maps.subjects == ("sub-01_bold", "sub-02_bold", "sub-03_bold", "sub-04_bold")
+    assert len(maps.left_out) == 1
+    assert "sub-09_bold left out." in learning.account.text()
+    assert np.array_equal(maps.data, learn_networks(files, learning.parameters()).data)
+
+
+def test_runs_that_are_marked_can_be_left_out_at_once(learning, learn, files, until):
+    learning.runs.add_files([files[0], "/nowhere/run.nii"])
+    until(lambda: not learning.runs.busy)
+    learn()
+    assert "sub-01_bold is in the list twice" in learning.message.text()
+    learning.leave_out_button.click()
+    until(lambda: not learning.work.busy)
+    assert len(learning.got[0].subjects) == 4
+    assert [entry.used for entry in learning.runs.entries] == [True] * 4 + [False] * 2
+
+
+def test_the_mask_is_shown_before(learning, learn, until, loads):
+    learning.preview_button.click()
+    until(lambda: not learning.work.busy)
+    (layer,) = learning.viewer.layers
+    inside = int(np.count_nonzero(layer.data))
+    assert f"{inside:,} voxels, {inside * 216 / 1000:,.0f} cm³" in learning.account.text()
+    assert learning.kept.subjects == ()
+    learning.preview_button.click()
+    assert len(learning.viewer.layers) == 0
+    learning.preview_button.click()
+    until(lambda: not learning.work.busy)
+    loads.clear()
+    learn()
+    assert len(learning.viewer.layers) == 0  # networks are to be seen now
+    assert sorted(loads) == sorted(set(loads))  # read for the reductions, the mask is known
+    assert int(np.count_nonzero(learning.got[0].mask.data)) == inside
+
+
+def test_a_mask_on_display_is_dropped_once_it_is_not_the_one_used(learning, until):
+    learning.preview_button.click()
+    until(lambda: not learning.work.busy)
+    learning.form.value = learning.form.value.replace(mask="epi")
+    assert len(learning.viewer.layers) == 0
+    assert not learning.preview_button.isChecked()
+
+
+def test_a_layer_can_be_the_mask(learning, learn, until):
+    grid = learning.runs.entries[0].grid
+    mask = np.zeros(grid.shape, bool)
+    mask[2:8, 3:11, 3:9] = True
+    from napari_connectome.core.values import Volume
+
+    data, known, _ = mask_layer(Volume(mask, grid), "box")
+    learning.mask_choice.layer = learning.viewer.add_labels(data, **known)
+    assert not learning.form.widget("mask").isEnabled()
+    learning.preview_button.click()
+    until(lambda: not learning.work.busy)
+    assert f"{int(mask.sum()):,} voxels" in learning.account.text()
+    learn()
+    assert np.array_equal(learning.got[0].mask.data, mask)
+
+
+def test_learning_may_start_from_maps_or_regions(learning, learn):
+    grid = learning.runs.entries[0].grid
+    weights = np.zeros((3, *grid.shape), np.float32)
+    for i, (x, y, z) in enumerate(BLOBS[:3]):
+        weights[i, z - 1 : z + 2, y - 1 : y + 2, x - 1 : x + 2] = 1
+    layer = stack_layer(Maps(weights, grid, names=["left", "right", "back"]), "atlas", MAPS)
+    learning.start_choice.layer = learning.viewer.add_layer(layer)
+    assert not learning.form.widget("n_components").isEnabled()
+    learn()
+    assert sorted(learning.got[0].names) == ["back", "left", "right"]
+    labels = (weights * np.arange(1, 4)[:, None, None, None]).max(0).astype(np.uint8)
+    learning.start_choice.layer = learning.viewer.add_labels(
+        labels, name="regions", scale=layer.scale[-3:], translate=layer.translate[-3:]
+    )
+    learn()
+    assert len(learning.got[1]) == 3, learning.message.text()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"n_components": 300}, "300 networks"),
+        ({"alpha": 1e6}, "No voxel has a weight in any of the 4 networks at a sparsity of 1e+06: lower the sparsity."),
+    ],
+)
+def test_what_cannot_be_learned_is_one_sentence(learning, learn, changes, sentence):
+    learning.form.value = learning.form.value.replace(**changes)
+    learn()
+    assert learning.got == []
+    assert sentence in learning.message.text()
+    assert learning.message.text().endswith(".")
+    assert len(learning.viewer.layers) == 0
+    assert learning.kept is not None  # what was reduced is not lost
+
+
+def test_a_cluster_that_is_not_there_is_one_sentence(learning, learn, monkeypatch):
+    from contextlib import contextmanager
+
+    from napari_connectome.core.errors import InputError
+    from napari_connectome.widgets import learning as module
+    from napari_connectome.widgets import network_learning
+
+    @contextmanager
+    def nobody(address):
+        raise InputError(f"no Dask scheduler answers at {address}: start it.")
+        yield
+
+    monkeypatch.setattr(network_learning, "scheduler", lambda: "tcp://nowhere:8786")
+    monkeypatch.setattr(module, "cluster_executor", nobody)
+    learning._show_fields()
+    assert "tcp://nowhere:8786" in learning.place.text()
+    learn()
+    assert learning.message.text() == "No Dask scheduler answers at tcp://nowhere:8786: start it."
+
+
+def test_the_executor_of_the_cluster_is_used(learning, learn, monkeypatch):
+    from concurrent.futures import ThreadPoolExecutor
+    from contextlib import contextmanager
+
+    from napari_connectome.widgets import learning as module
+    from napari_connectome.widgets import network_learning
+
+    asked = []
+
+    @contextmanager
+    def cluster(address):
+        asked.append(address)
+        with ThreadPoolExecutor(2) as executor:
+            yield executor
+
+    monkeypatch.setattr(network_learning, "scheduler", lambda: "tcp://here:8786")
+    monkeypatch.setattr(module, "cluster_executor", cluster)
+    learn()
+    assert asked == ["tcp://here:8786"]
+    assert len(learning.got[0]) == 4
+
+
+def test_only_what_the_method_asks_for_is_offered(learning):
+    for method, dictionary in (("ica", False), ("dictionary", True)):
+        learning.form.value = learning.form.value.replace(method=method)
+        assert learning.form.widget("alpha").isEnabled() == dictionary
+        assert learning.form.widget("search").isEnabled() == dictionary
+        assert learning.more.widget("ratio").isEnabled() != dictionary
+
+
+def test_parameters_come_from_all_forms(learning):
+    learning.more.value = learning.more.value.replace(seed=7, n_init=3, ratio=0.5)
+    learning.cleaning.value = learning.cleaning.value.replace(high_pass=0.01)
+    params = learning.parameters()
+    assert (params.seed, params.n_init, params.ratio, params.cleaning.high_pass) == (7, 3, 0.5, 0.01)
+    assert (params.n_components, params.mask, params.fwhm) == (4, "background", 0.0)
+    assert learning.cleaning_section.text() == "Cleaning: detrended, 0.01–∞ Hz"
