@@ -1,0 +1,120 @@
+"""On a real cluster of two processes, one of which is killed in the middle, the result is complete and the same."""
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from napari_connectome import Grid, Run, Volume, save
+from napari_connectome.analyses.networks import Networks
+from napari_connectome.core.errors import Cancelled, InputError
+from napari_connectome.io.run_file import RunFile
+from napari_connectome.studies.cluster import cluster_executor
+from napari_connectome.studies.learn_networks import RunsFailed, reduce_runs
+
+distributed = pytest.importorskip("distributed")
+
+GRID = Grid((9, 10, 8), np.diag([4.0, 4.0, 4.0, 1.0]))
+PARAMS = Networks(n_components=4, fwhm=5.0)
+MASK = Volume(np.ones(GRID.shape, bool), GRID)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    settings = {
+        "distributed.scheduler.worker-saturation": 1.0,
+        "distributed.comm.timeouts.connect": "5s",
+        "distributed.worker.daemon": True,
+    }
+    import dask
+
+    with (
+        dask.config.set(settings),
+        distributed.LocalCluster(2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50) as made,
+    ):
+        yield made
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    paths = []
+    for i in range(8):
+        rng = np.random.default_rng(i)
+        data = 800 + 10 * rng.standard_normal((40, *GRID.shape))
+        paths.append(folder / f"sub-{i:02d}.nii.gz")
+        save(Run(data.astype("i2"), GRID, 2.0), paths[-1])
+    return paths
+
+
+class Slow(RunFile):
+    """A run that takes a while to be read and leaves a note of who does."""
+
+    def stream(self, progress=None):
+        notes = os.path.join(os.path.dirname(self.path), "notes")
+        os.makedirs(notes, exist_ok=True)
+        open(os.path.join(notes, f"{os.getpid()}-{self.name}"), "w").close()
+        time.sleep(0.15)
+        return super().stream()
+
+
+def test_a_killed_worker_costs_nothing(cluster, files, tmp_path):
+    wanted = reduce_runs(files, PARAMS, mask=MASK)
+    import cloudpickle
+
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    notes = files[0].parent / "notes"
+
+    def kill():
+        while len(list(notes.glob("*"))) < 4:
+            time.sleep(0.01)
+        victim = int(sorted(notes.glob("*"))[-1].name.partition("-")[0])
+        assert victim in {worker.pid for worker in cluster.workers.values()} != {os.getpid()}
+        os.kill(victim, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    with cluster_executor(cluster.scheduler_address) as executor:
+        killer.start()
+        found = reduce_runs([Slow(path) for path in files], PARAMS, mask=MASK, executor=executor)
+    killer.join()
+    assert len({note.name.partition("-")[0] for note in notes.glob("*")}) >= 2
+    assert [subject.name for subject in found.subjects] == [path.name.removesuffix(".nii.gz") for path in files]
+    for mine, theirs in zip(found.subjects, wanted.subjects, strict=True):
+        np.testing.assert_array_equal(mine.rows, theirs.rows)
+
+
+def test_a_broken_file_is_named_and_cancel_is_heard(cluster, files, tmp_path):
+    broken = tmp_path / "sub-99.nii.gz"
+    broken.write_bytes(files[0].read_bytes()[:5000])
+    with cluster_executor(cluster.scheduler_address) as executor:
+        with pytest.raises(RunsFailed, match="sub-99.nii.gz is broken or cut short") as caught:
+            reduce_runs([files[0], broken, files[1]], PARAMS, mask=MASK, executor=executor)
+        assert len(caught.value.reductions.subjects) == 2
+
+        def stop(fraction, doing):
+            if fraction > 0.3:
+                raise Cancelled
+
+        with pytest.raises(Cancelled):
+            reduce_runs(files, PARAMS, mask=MASK, executor=executor, progress=stop)
+
+
+def test_a_cluster_that_is_not_there_is_told():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    with pytest.raises(InputError, match=f"no Dask scheduler answers at {address}"), cluster_executor(address, 0.5):
+        pass
+    with pytest.raises(InputError, match="no Dask scheduler answers at nonsense"), cluster_executor("nonsense", 0.5):
+        pass
+
+
+def test_without_the_package_it_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(InputError, match=r"pip install napari-connectome\[distributed\]"), cluster_executor("a:1"):
+        pass
