@@ -22,7 +22,7 @@ from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.values import Maps
 from napari_connectome.layers.spatial import grid_of, info, is_run, layer_kwargs, placement, tell
-from napari_connectome.layers.styles import symmetric_limit
+from napari_connectome.layers.styles import style_map, symmetric_limit
 
 Array = npt.NDArray[Any]
 
@@ -35,11 +35,15 @@ UNITS = ("pixel", "pixel", "s", "mm", "mm", "mm")
 before anybody hears of it, and napari warns people of layers whose units differ."""
 QUANTILE = 0.998
 """Share of the weights that the colours tell apart."""
+DENSE, STRONG = 0.5, 0.9
+"""Maps with weights in more than this share of their voxels are coloured from this quantile of their weights on."""
+SAMPLE = 500_000
+"""Weights that are looked at for colours."""
 TEXT, LINES = "connectome_map_name", 3
 
 
 def stack_layer(maps: Maps, name: str, role: str = MAPS, axis: str = NETWORK, **known: Any) -> Image:
-    """Maps as an image layer (k, z, y, x), not yet in a viewer.
+    """Maps as an image layer (k, z, y, x), not yet in a viewer, nor coloured (see `style_stack`).
 
     Parameters
     ----------
@@ -56,8 +60,20 @@ def stack_layer(maps: Maps, name: str, role: str = MAPS, axis: str = NETWORK, **
     scale, translate = placement(maps.grid)
     place |= {"scale": np.r_[1.0, scale], "translate": np.r_[0.0, translate]}
     place |= {"units": UNITS[-4:], "axis_labels": (axis, "z", "y", "x")}
-    limit = symmetric_limit(maps.data, QUANTILE)
-    return Image(maps.data, name=name, contrast_limits=(-limit, limit), **place)
+    return Image(maps.data, name=name, contrast_limits=(-1.0, 1.0), **place)
+
+
+def style_stack(layer: Image, weights: Array) -> tuple[float, float]:
+    """Colour maps by their weights: both signs alike, nothing where there is none; return limit and threshold.
+
+    Of maps that have weights nearly everywhere only the strongest are coloured.
+    """
+    some = weights.reshape(-1)[:: max(weights.size // SAMPLE, 1)]
+    size = np.abs(some[np.isfinite(some) & (some != 0)])
+    limit = symmetric_limit(size, QUANTILE)
+    threshold = float(np.quantile(size, STRONG)) if size.size > DENSE * some.size else 0.0
+    style_map(layer, limit, threshold)
+    return limit, threshold
 
 
 def restack(layer: Image, maps: Maps, name: str) -> None:

@@ -9,28 +9,25 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from napari.components import ViewerModel
-from napari.layers import Image, Labels, Layer
+from napari.layers import Image, Labels
 from psygnal import Signal
 
 from napari_connectome.analyses.networks import NetworkMaps, Sketch
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.region_maps import strongest, supports
 from napari_connectome.core.region_table import one_line
-from napari_connectome.core.values import Maps, Volume
 from napari_connectome.layers import results
 from napari_connectome.layers.live_labels import COLORS, LiveLabels
 from napari_connectome.layers.map_colors import MapColors
-from napari_connectome.layers.map_stack import MAPS, QUANTILE, MapStacks, current, look, restack, stack_data, stack_layer
+from napari_connectome.layers.map_stack import MAPS, MapStacks, current, look, restack, stack_layer, style_stack
+from napari_connectome.layers.network_sketch import NetworkSketch
 from napari_connectome.layers.spatial import info, tell
-from napari_connectome.layers.styles import style_map, symmetric_limit
 
 Array = npt.NDArray[Any]
 
 OWNER = "dictionary-learning regions"
-NETWORKS, OVERVIEW, SKETCH = "networks", "network overview", "network sketch"
+NETWORKS, OVERVIEW = "networks", "network overview"
 """Roles of the layers."""
-DENSE, STRONG = 0.5, 0.9
-"""Maps with weights in more than this share of the mask are coloured from this quantile of their weights on."""
 
 
 class NetworkLayers:
@@ -68,9 +65,7 @@ class NetworkLayers:
         self._dropped: list[tuple[int, int]] = []  # place it had, network
         self._layer: Image | None = None
         self._colors: MapColors | None = None
-        self._sketch: Image | None = None
-        self._before: dict[str, Any] = {}
-        self._drawn: Volume | None = None  # the mask of the sketch
+        self._sketch = NetworkSketch(viewer, owner)
         self._looked = -1
         self._overview = LiveLabels(viewer, OVERVIEW, owner)
         self._labelled: tuple[list[int], Array] | None = None  # which networks the overview shows, and how
@@ -79,6 +74,7 @@ class NetworkLayers:
     def close(self) -> None:
         """Stop following the viewer; the layers stay with the user."""
         self.viewer.dims.events.point.disconnect(self._on_dims)
+        self._sketch.close()
         self._drop_colors()
 
     # -- what there is ------------------------------------------------------------------------------------------------
@@ -143,49 +139,16 @@ class NetworkLayers:
 
     def sketch(self, sketch: Sketch) -> None:
         """Show what the networks look like so far, in place of those of before."""
-        inside = np.asarray(sketch.mask.data) > 0
-        k = len(sketch.maps)
-        layer = self._sketch
-        if layer is not None and layer in self.viewer.layers and len(layer.data) == k and _same(self._drawn, sketch.mask):
-            stack_data(layer)[:, inside] = sketch.maps
-            self._dress(layer, sketch.maps)
-            layer.refresh(thumbnail=False, highlight=False, extent=False)
-            return
-        data = np.zeros((k, *sketch.mask.grid.shape), dtype=np.float32)
-        data[:, inside] = sketch.maps
-        maps = Maps(data, sketch.mask.grid, names=[f"network {i + 1}" for i in range(k)])
-        if layer is not None:
-            self._remove(layer)
-        else:
-            self._set_aside()
-        self._drawn = sketch.mask
-        layer = self._sketch = stack_layer(maps, "Networks (learning)", SKETCH, owner=self.owner)
-        results.add(self.viewer, layer)
-        self._dress(layer, sketch.maps)
+        self._sketch.show(sketch, [layer for layer in (self.layer, self.overview) if layer is not None])
 
     def drop_sketch(self) -> None:
         """Take the sketch away; all is as it was before learning."""
-        layer, self._sketch = self._sketch, None
-        if layer is None:
-            return
-        before, self._before = self._before, {}
-        for each, visible in before["visible"]:
-            each.visible = visible
-        self._remove(layer)
-        selection = self.viewer.layers.selection
-        selection.clear()
-        selection.update(each for each in before["selected"] if each in self.viewer.layers)
-        selection.active = before["active"] if before["active"] in self.viewer.layers else None
-        dims = self.viewer.dims
-        if dims.ndim == len(before["point"]):
-            dims.set_point(range(dims.ndim), before["point"])
+        self._sketch.drop()
 
     def show(self, maps: NetworkMaps) -> None:
         """Show networks just learned. What was shown before is renewed, or left to the person where they changed it."""
-        sketch, self._sketch = self._sketch, None
-        at = 0 if sketch is None else current(self.viewer, sketch)
-        for each, visible in self._before.pop("visible", ()):
-            each.visible = visible
+        at = self._sketch.current
+        self._sketch.uncover()
         before = results.find(self.viewer, NETWORKS, self.owner)
         if before is not None and info(before).get("edited"):
             self._leave_to_user()
@@ -198,8 +161,7 @@ class NetworkLayers:
         self._dress(layer, self._weights(maps))
         layer.visible = True
         self._write_overview()
-        if sketch is not None:
-            self._remove(sketch)
+        self._sketch.remove()
         self.look(min(at, len(maps) - 1))
         self._stacks.name()
         self.changed.emit()
@@ -287,22 +249,6 @@ class NetworkLayers:
             self._order != list(range(len(learned))) or self._names != list(learned.names) or self._hidden or self._dropped
         )
 
-    def _set_aside(self) -> None:
-        """Remember how things are, and hide the networks of before."""
-        viewer, ours = self.viewer, [layer for layer in (self.layer, self.overview) if layer is not None]
-        self._before = {
-            "visible": [(layer, layer.visible) for layer in ours],
-            "selected": set(viewer.layers.selection),
-            "active": viewer.layers.selection.active,
-            "point": viewer.dims.point,
-        }
-        for layer in ours:
-            layer.visible = False
-
-    def _remove(self, layer: Layer) -> None:
-        if layer in self.viewer.layers:
-            self.viewer.layers.remove(layer)
-
     def _weights(self, maps: NetworkMaps) -> Array:
         return maps.data if maps.mask is None else maps.data[:, np.asarray(maps.mask.data) > 0]
 
@@ -356,9 +302,11 @@ class NetworkLayers:
         learned = self._learned
         assert learned is not None
         kept = [which for which in self._order if which not in self._hidden]
-        if self._labelled is None or self._labelled[0] != kept:
-            ranks = strongest(supports(learned.data[kept]), learned.grid.shape)
-            self._labelled = kept, np.r_[0, np.array(kept) + 1][ranks]
+        if self._labelled is None or self._labelled[0] != sorted(kept):
+            numbers = np.array(sorted(kept), dtype=np.int64)
+            views: Any = [learned.data[which] for which in numbers]
+            ranks = strongest(supports(views), learned.grid.shape)
+            self._labelled = numbers.tolist(), np.r_[0, numbers + 1][ranks]
         features = {"index": [0, *(which + 1 for which in kept)], "name": ["none", *(self._names[which] for which in kept)]}
         before = self.overview
         layer = self._overview.write(self._labelled[1], learned.grid, "Network overview", pd.DataFrame(features))
@@ -367,10 +315,7 @@ class NetworkLayers:
 
     def _dress(self, layer: Image, weights: Array) -> None:
         """Colour a layer of maps: both signs alike, nothing where there is no weight."""
-        limit, threshold = symmetric_limit(weights, QUANTILE), start_threshold(weights)
-        style_map(layer, limit, threshold)
-        if layer is self._sketch:
-            return
+        limit, threshold = style_stack(layer, weights)
         if self._colors is None or self._colors.layer is not layer:
             self._drop_colors()
             self._colors = MapColors(layer)
@@ -386,13 +331,3 @@ class NetworkLayers:
         if self.layer is not None and now != self._looked and not self._stacks.fitting:
             self._looked = now
             self.looked.emit(now)
-
-
-def _same(one: Volume | None, other: Volume) -> bool:
-    return one is other or (one is not None and one.grid.matches(other.grid) and np.array_equal(one.data, other.data))
-
-
-def start_threshold(weights: Array) -> float:
-    """From which weight on maps are coloured: all of sparse ones, the strongest of those that are nowhere 0."""
-    size = np.abs(weights[weights != 0])
-    return float(np.quantile(size, STRONG)) if size.size > DENSE * weights.size else 0.0

@@ -15,10 +15,9 @@ from napari_connectome.core.region_maps import strongest, supports
 from napari_connectome.core.values import Maps, Regions
 from napari_connectome.layers import results
 from napari_connectome.layers.live_labels import LiveLabels
-from napari_connectome.layers.map_stack import QUANTILE, REGION, MapStacks, restack, stack_layer
+from napari_connectome.layers.map_stack import REGION, MapStacks, restack, stack_layer, style_stack
 from napari_connectome.layers.network_layers import OWNER
 from napari_connectome.layers.spatial import tell
-from napari_connectome.layers.styles import style_map, symmetric_limit
 
 Array = npt.NDArray[Any]
 
@@ -123,7 +122,7 @@ class NetworkRegionLayers:
         else:
             restack(layer, maps, name)
         self._stacks.update()
-        style_map(layer, symmetric_limit(maps.data, QUANTILE), 0.0)
+        style_stack(layer, maps.data)
         self._stacks.name()
         return layer
 

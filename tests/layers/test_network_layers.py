@@ -97,7 +97,9 @@ def test_sketches_sharpen_in_place(viewer, networks):
     for seed in (1, 2):
         networks.sketch(_sketch(seed=seed))
         assert list(viewer.layers) == [layer]
-        np.testing.assert_array_equal(stack_data(layer)[:, MASK], _sketch(seed=seed).maps)
+        for i in (3, 0, 4, 1, 2, 3):
+            viewer.dims.set_point(0, i)
+            np.testing.assert_array_equal(stack_data(layer)[i][MASK], _sketch(seed=seed).maps[i])
         assert not stack_data(layer)[:, ~MASK].any()
         low, high = layer.contrast_limits
         assert low == -high
