@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QGridLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_connectome.analyses.networks import Networks
 from napari_connectome.core.errors import Progress
@@ -64,21 +64,21 @@ class NetworkBrowser(QWidget):
             "Write the networks shown as one 4-D NIfTI file; their names and what made them beside it.",
             self._ask_save,
         )
-        buttons = QGridLayout()
-        buttons.setHorizontalSpacing(4)
-        for i, each in enumerate((self.up_button, self.down_button, self.drop_button, self.undo_button, self.save_button)):
+        buttons = QHBoxLayout()
+        buttons.setSpacing(4)
+        for each in (self.up_button, self.down_button):
+            each.setFixedWidth(28)
+        for each in (self.up_button, self.down_button, self.drop_button, self.undo_button, self.save_button):
             each.setMinimumWidth(28)
-            buttons.addWidget(each, 0, i)
-            buttons.setColumnStretch(i, 3 if i == 4 else 2 if i > 1 else 1)
+            buttons.addWidget(each, 1 + (each is self.save_button))
         self.work = Work(self)
         self.courses = NetworkCourses(panel)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 4, 0, 0)
-        column.addWidget(self.table)
+        column.addWidget(self.table, 1)
         column.addLayout(buttons)
         for part in (WorkBar(self.work), self.message, self.about, self.courses):
-            column.addWidget(part)
-        column.addStretch(1)
+            column.addWidget(part, 2 * (part is self.courses))
 
     def _connect(self) -> None:
         self.table.rows_chosen.connect(self._on_rows)

@@ -20,13 +20,14 @@ from napari_connectome.analyses.region_series import RegionSeries, region_series
 from napari_connectome.core.cleaning import Cleaning
 from napari_connectome.core.errors import InputError, Progress, part
 from napari_connectome.core.origins import fingerprint
+from napari_connectome.core.resampling import resample
 from napari_connectome.core.sources import Source
-from napari_connectome.core.spectrum import spectrum
+from napari_connectome.core.spectrum import FEWEST, spectrum
 from napari_connectome.core.values import Maps, Run, Series
 from napari_connectome.io.measures import write_measures
 from napari_connectome.layers.time_axis import set_time, time_of
 from napari_connectome.widgets.panel import Panel, button, row, words
-from napari_connectome.widgets.plot import COLORS
+from napari_connectome.widgets.plot import COLORS, Plot
 from napari_connectome.widgets.save_as import TABLES, ask_path
 from napari_connectome.widgets.series_plot import SeriesPlot
 from napari_connectome.widgets.spectrum_plot import BAND, SpectrumPlot
@@ -69,11 +70,15 @@ class Courses:
 
     @classmethod
     def of(cls, run: Run, maps: Maps, keys: Sequence[Any], params: RegionSeries, progress: Progress) -> Courses:
-        """Take them from a run, by least squares of all maps together."""
+        """Take them from a run, by least squares of all maps together; one on another grid is brought to that of the maps."""
+        resampled = not run.grid.matches(maps.grid)
+        if resampled:
+            run = resample(run, maps.grid, progress=part(progress, 0.0, 0.7))
+            progress = part(progress, 0.7, 1.0)
         series = region_series(run, maps, params, progress=progress)
         keep = np.ones(run.n_volumes, dtype=bool) if run.keep is None else run.keep
         times = np.arange(run.n_volumes) * run.tr
-        frequencies, power = spectrum(_whole(series.data, times[keep], times), run.tr)
+        frequencies, power = _spectra(_whole(series.data, times[keep], times), run.tr)
         about = {
             "analysis": "region_series",
             "parameters": params.to_dict(),
@@ -81,6 +86,7 @@ class Courses:
             "fingerprint": fingerprint(run),
             "repetition_time": run.tr,
             "volumes": len(series.data),
+            "resampled": resampled,
             "maps": dict(maps.provenance),
         }
         return cls(series, times, keep, frequencies, power, tuple(keys), about)
@@ -145,8 +151,9 @@ class NetworkCourses(QWidget):
         self.about, self.message = words(), words()
         self.series, self.spectra = SeriesPlot(), SpectrumPlot()
         self.series.file_name = "network_series.tsv"
+        self.series.show_names(False)  # they stand in the table, in the same colours
         self.series.setMinimumHeight(150)
-        self.spectra.setMinimumHeight(130)
+        self.spectra.setMinimumHeight(140)
         tip = "The time courses of the networks shown in this run: time in seconds, a column a network."
         self.save_button = button("Save series…", f"{tip} What made them is written beside it as .json.", self._ask_save)
         self.save_spectra = button(
@@ -160,7 +167,7 @@ class NetworkCourses(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(row("Run", self.run_choice))
         for each in (WorkBar(self.work), self.message, self.about, self.series, self.spectra):
-            column.addWidget(each)
+            column.addWidget(each, 1 if isinstance(each, Plot) else 0)
         column.addLayout(buttons)
         self._show()
 
@@ -266,7 +273,9 @@ class NetworkCourses(QWidget):
         self.spectra.set_label("power (sd²/Hz)" if self._params.cleaning.standardize == "zscore_sample" else "power")
         self.spectra.set_spectra(courses.frequencies, powers, {names[key]: colors[key] for key in shown})
         self.series.about = self.spectra.about = courses.about
-        self.about.setText(self._account(courses))
+        account = self._account(courses)
+        self.about.setText(account)
+        self.about.setVisible(bool(account))
         self._on_dims()
 
     def _names(self) -> dict[Any, str]:
@@ -279,6 +288,8 @@ class NetworkCourses(QWidget):
 
     def _account(self, courses: Courses) -> str:
         lines = []
+        if courses.about.get("resampled"):
+            lines.append(f"{courses.about['run']} is on another grid and was resampled to that of the networks.")
         if len(self._chosen) == 1 and (slow := courses.slow(self._chosen[0])) == slow:
             lines.append(f"{100 * slow:.0f} % of its power lies between 0.01 and 0.1 Hz (shaded).")
         if len(self._chosen) > MOST:
@@ -327,8 +338,17 @@ class NetworkCourses(QWidget):
     def _ask(self, title: str, name: str, frame: Any) -> None:
         with told(self._say):
             if path := ask_path(self, title, name, TABLES):
-                write_measures(frame(), path, self._found().about)
+                # All of them, also those that are hidden: a network's course depends on those it was fitted with.
+                about = {**self._found().about, "fitted_together": list(self._names().values())}
+                write_measures(frame(), path, about)
                 self._say(f"{Path(path).name} is saved, and what made it as .json beside it.")
+
+
+def _spectra(data: Array, tr: float) -> tuple[Array, Array]:
+    """Frequencies (f,) and power (f × k); none where there are too few volumes to speak of any."""
+    if len(data) < FEWEST:
+        return np.empty(0), np.empty((0, data.shape[1]))
+    return spectrum(data, tr)
 
 
 def _whole(data: Array, kept: Array, times: Array) -> Array:

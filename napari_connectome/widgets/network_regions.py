@@ -23,12 +23,13 @@ from napari_connectome.layers.spatial import to_world
 from napari_connectome.layers.writer import write_labels
 from napari_connectome.widgets.form import ParamsForm
 from napari_connectome.widgets.panel import Panel, button, words
-from napari_connectome.widgets.region_table import RegionTable
+from napari_connectome.widgets.region_table import COLUMNS, RegionTable
 from napari_connectome.widgets.save_as import ask_path
 from napari_connectome.widgets.work import Work, WorkBar, told
 
 SETTLE = 150
 """Milliseconds a parameter must stay as it is before the regions follow it."""
+KEYS = [column.key for column in COLUMNS]
 FIELDS = ("strategy", "threshold", "two_sided", "method", "fwhm", "min_size")
 FILES = "NIfTI (*.nii.gz *.nii)"
 
@@ -77,7 +78,9 @@ class NetworkRegions(QWidget):
         self.only.setToolTip("Show the regions of one network in separate colours: the one the slider of the networks is at.")
         self.work = Work(self)
         self.message, self.about = words(), words()
-        self.table = RegionTable()
+        self.table = RegionTable(without=("voxels", "x", "y", "z", "hemisphere"))  # what counts is seen in a narrow dock
+        for key, width in (("index", 46), ("name", 86), ("network", 72)):
+            self.table.setColumnWidth(KEYS.index(key), width)
         self.maps_button = button("Maps as layer", "Add the weights of all regions as a layer with a slider.", self.add_maps)
         self.save_button = button(
             "Save atlas…",
@@ -97,7 +100,7 @@ class NetworkRegions(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 4, 0, 0)
         for part in (self.form, self.extract_button, WorkBar(self.work), self.message, self.about, self.only, self.table):
-            column.addWidget(part)
+            column.addWidget(part, 100 * (part is self.table))
         column.addLayout(buttons)
         column.addStretch(1)
 

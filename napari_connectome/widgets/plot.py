@@ -201,8 +201,8 @@ class Plot(QWidget):
     def _dress(self) -> QColor:
         """Take the colours of the window around; return that of its text."""
         self._dressed = True
-        palette = self.palette()
-        page, ink = palette.color(QPalette.ColorRole.Window), palette.color(QPalette.ColorRole.WindowText)
+        palette, active = self.palette(), QPalette.ColorGroup.Active  # not those of a tab that cannot be opened yet
+        page, ink = palette.color(active, QPalette.ColorRole.Window), palette.color(active, QPalette.ColorRole.WindowText)
         self._plot.setBackground(page)
         for side, text in (("bottom", self._below), ("left", self._label)):
             axis = self._plot.getAxis(side)

@@ -223,6 +223,11 @@ class RegionModel(QAbstractTableModel):
 class RegionTable(QTableView):
     """A row a region. What it shows is given to it; what a person does in it is told, and changes nothing by itself.
 
+    Parameters
+    ----------
+    without : collection of str
+        Keys of columns that are never shown.
+
     Attributes
     ----------
     renamed : Signal(int, str)
@@ -236,13 +241,14 @@ class RegionTable(QTableView):
     rows_chosen = Signal()
     delete_pressed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, without: Collection[str] = ()) -> None:
         super().__init__(parent)
+        self._without = frozenset(without)
         self.regions = RegionModel(self)
         self.setModel(self.regions)
         for i, column in enumerate(COLUMNS):
             self.setColumnWidth(i, column.width)
-            self.setColumnHidden(i, column.values)
+            self.setColumnHidden(i, column.values or column.key in self._without)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(ROWS)
         self.horizontalHeader().setMinimumSectionSize(28)
@@ -287,7 +293,8 @@ class RegionTable(QTableView):
     def show_table(self, table: pd.DataFrame, origins: Mapping[int, str], color: Color) -> None:
         """Show other regions; those chosen that are still there stay chosen."""
         for i, column in enumerate(COLUMNS):
-            hidden = (column.values and column.key not in table) or (i == ORIGIN and not origins)
+            missing = (column.values and column.key not in table) or (i == ORIGIN and not origins)
+            hidden = missing or column.key in self._without
             if hidden != self.isColumnHidden(i):
                 self.setColumnHidden(i, hidden)
         place = self.verticalScrollBar().value()

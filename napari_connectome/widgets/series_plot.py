@@ -93,6 +93,10 @@ class SeriesPlot(Plot):
         if not self._times.size:
             self.set_volumes(at)
 
+    def show_names(self, shown: bool) -> None:
+        """Show the names of the series in the plot, or only in the pictures that are saved of it."""
+        self._legend.setVisible(shown)
+
     def remove_series(self, name: str) -> None:
         """Take a series away; nothing happens where there is none of that name."""
         curve = self._curves.pop(name, None)
@@ -120,6 +124,14 @@ class SeriesPlot(Plot):
         columns = [pd.Series(curve.yData, index=curve.xData, name=name) for name, curve in self._curves.items()]
         table = pd.concat(columns, axis=1) if columns else pd.DataFrame()
         return table.sort_index().rename_axis("time").reset_index()
+
+    def _drawn(self, kind: str) -> bytes:
+        shown = self._legend.isVisible()
+        self._legend.show()
+        try:
+            return super()._drawn(kind)
+        finally:
+            self._legend.setVisible(shown)
 
     def _choose(self, position: QPointF) -> None:
         if not self._times.size:

@@ -167,7 +167,9 @@ def test_hidden_networks_are_left_out_of_what_is_saved(window, tmp_path, until, 
 def test_dropped_networks_come_back_one_by_one(window, until):
     click(window, 0)
     click(window, 2, modifier=CONTROL)
+    window.viewer.window._qt_window.activateWindow()  # there may be no window manager to do so
     window.table.setFocus()
+    until(window.table.hasFocus)
     QTest.keyClick(window.table, Qt.Key.Key_Delete)
     assert names(window) == ["network 2", "network 4"]
     assert window.browser.undo_button.isEnabled()

@@ -234,3 +234,11 @@ def test_importing_is_light():
 
     code = "import sys, napari_connectome.widgets.series_plot as s; sys.exit('pyqtgraph' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def test_names_may_be_left_to_the_pictures(plot, tmp_path):
+    plot.show_names(False)
+    assert not plot._legend.isVisible()
+    plot.to_picture(tmp_path / "named.svg")
+    assert "PCC" in (tmp_path / "named.svg").read_text()
+    assert not plot._legend.isVisible()
