@@ -63,12 +63,21 @@ def stack_layer(maps: Maps, name: str, role: str = MAPS, axis: str = NETWORK, **
     return Image(maps.data, name=name, contrast_limits=(-1.0, 1.0), **place)
 
 
-def style_stack(layer: Image, weights: Array) -> tuple[float, float]:
+def style_stack(layer: Image, weights: Array, mask: Array | None = None) -> tuple[float, float]:
     """Colour maps by their weights: both signs alike, nothing where there is none; return limit and threshold.
 
     Of maps that have weights nearly everywhere only the strongest are coloured.
+
+    Parameters
+    ----------
+    layer : Image
+    weights : (k × v) or (k, z, y, x) array
+    mask : (z, y, x) array, optional
+        Where the maps may have weights; everywhere if not given.
     """
-    some = weights.reshape(-1)[:: max(weights.size // SAMPLE, 1)]
+    step = max(weights.size // SAMPLE, 1)
+    flat = weights if weights.ndim == 2 else weights.reshape(len(weights), -1)
+    some = flat[:, ::step] if mask is None else flat[:, np.flatnonzero(mask)[::step]]
     size = np.abs(some[np.isfinite(some) & (some != 0)])
     limit = symmetric_limit(size, QUANTILE)
     threshold = float(np.quantile(size, STRONG)) if size.size > DENSE * some.size else 0.0

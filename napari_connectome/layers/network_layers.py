@@ -158,7 +158,7 @@ class NetworkLayers:
         self._order, self._names = list(range(len(maps))), list(maps.names)
         self._hidden, self._dropped = set(), []
         layer = self._write_maps()
-        self._dress(layer, self._weights(maps))
+        self._dress(layer)
         layer.visible = True
         self._write_overview()
         self._sketch.remove()
@@ -249,9 +249,6 @@ class NetworkLayers:
             self._order != list(range(len(learned))) or self._names != list(learned.names) or self._hidden or self._dropped
         )
 
-    def _weights(self, maps: NetworkMaps) -> Array:
-        return maps.data if maps.mask is None else maps.data[:, np.asarray(maps.mask.data) > 0]
-
     def _leave_to_user(self) -> None:
         """Give the layers to the person who worked on them, and set them aside."""
         for role, new_role in ((NETWORKS, MAPS), (OVERVIEW, "labels")):
@@ -313,9 +310,12 @@ class NetworkLayers:
         if before is None:
             layer.visible = False  # it would cover the maps
 
-    def _dress(self, layer: Image, weights: Array) -> None:
-        """Colour a layer of maps: both signs alike, nothing where there is no weight."""
-        limit, threshold = style_stack(layer, weights)
+    def _dress(self, layer: Image) -> None:
+        """Colour the networks, and keep both signs alike from now on."""
+        learned = self._learned
+        assert learned is not None
+        mask = None if learned.mask is None else np.asarray(learned.mask.data) > 0
+        limit, threshold = style_stack(layer, learned.data, mask)
         if self._colors is None or self._colors.layer is not layer:
             self._drop_colors()
             self._colors = MapColors(layer)
