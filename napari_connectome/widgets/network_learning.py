@@ -17,7 +17,7 @@ from napari_connectome.core.subject import Reductions
 from napari_connectome.core.values import Maps, Regions, Volume
 from napari_connectome.core.words import some
 from napari_connectome.layers.map_stack import is_stack, maps_of
-from napari_connectome.layers.network_layers import SKETCH
+from napari_connectome.layers.network_sketch import SKETCH
 from napari_connectome.layers.preview import Preview, is_preview
 from napari_connectome.layers.spatial import info, is_volume, regions_of, volume_of
 from napari_connectome.widgets.correlation_map import _in_words
@@ -33,7 +33,8 @@ from napari_connectome.widgets.work import Work, WorkBar
 OWNER = "dictionary-learning mask"
 LOOK = 200
 """Milliseconds between two looks at the maps while they are learned."""
-OF_A_DICTIONARY, OF_ICA = ("alpha", "search"), ("n_init", "ratio")
+OF_A_DICTIONARY = ("alpha", "search")
+NEXT = " Go on under Networks and Regions."
 
 
 class NetworkLearning(QWidget):
@@ -329,7 +330,7 @@ class NetworkLearning(QWidget):
         parts += [f"{notice[:1].upper()}{notice[1:].rstrip('.')}." for notice in maps.provenance.get("notices", ())]
         if maps.left_out:
             parts.append(f"{', '.join(self.runs.failed)} left out.")
-        self._tell(" ".join(parts) + self._kept_in_words())
+        self._tell(" ".join(parts) + self._kept_in_words() + NEXT)
 
     def _kept_in_words(self) -> str:
         if self.kept is None or not self.kept.subjects:
