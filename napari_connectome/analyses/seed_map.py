@@ -370,7 +370,9 @@ def _regions(run: Run, seeds: Any, radius: float) -> list[_Region]:
     if isinstance(seeds, Volume):
         return [_Region(np.flatnonzero(inside_of(seeds.data, f"the seed {seeds.name}")), {"name": seeds.name})]
     if isinstance(seeds, Regions):
-        voxels = region_voxels(seeds.labels)
+        voxels = (
+            region_voxels(seeds.labels) if seeds.maps is None else dict(enumerate(map(np.flatnonzero, seeds.maps), start=1))
+        )
         found = [_Region(voxels[i], {"name": str(seeds.table["name"][i]), "label": i}) for i in seeds.ids.tolist()]
     else:
         found = [_sphere(run, *row) for row in as_spheres(seeds, radius, "a mask Volume or Regions")]
