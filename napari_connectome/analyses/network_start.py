@@ -25,6 +25,8 @@ def start_maps(start: Maps | Regions, mask: Volume) -> Array:
             "or Regions (load_regions(path))."
         )
     mask.grid.require(start.grid, "the mask", "the image to start from")
+    if not len(start_names(start)):
+        raise InputError("the image to start from holds no region: give an atlas, or maps.")
     inside = np.asarray(mask.data, dtype=bool)
     images = _images(start)
     if images is not None:

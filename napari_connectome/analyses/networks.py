@@ -159,10 +159,11 @@ def networks_of(
     if not reductions.subjects:
         raise InputError("there is no run to learn from: give at least one.")
     seeds = None if start is None else start_maps(start, reductions.mask)
-    k = params.n_components if seeds is None else len(seeds)
-    if k < 2:
-        raise InputError("the maps to start from are 1, and at least 2 networks are needed: give more maps.")
-    subjects = reductions.first(k).subjects
+    if seeds is not None:
+        if len(seeds) < 2:
+            raise InputError("there is 1 map to start from, and at least 2 networks are needed: give more maps.")
+        params = params.replace(n_components=len(seeds))
+    subjects = reductions.first(params.n_components).subjects
     rows = np.concatenate([subject.rows for subject in subjects]) if len(subjects) > 1 else subjects[0].rows
     if not np.any(rows):
         raise InputError("the runs hold nothing but zeros in the mask: choose a mask with voxels in the brain.")
@@ -171,7 +172,7 @@ def networks_of(
     # One thread: the last bits of a product depend on how many there are, and the same call shall give the same maps,
     # whatever else the program is at.
     with one_thread():
-        learned = learn(rows, seeds, params.replace(n_components=k), part(progress, 0.0, 0.95), sketch)
+        learned = learn(rows, seeds, params, part(progress, 0.0, 0.95), sketch)
         return _in_order(learned, rows, reductions, params, start, part(progress, 0.95, 1.0))
 
 
@@ -219,12 +220,12 @@ def _more_positive(maps: Array) -> Array:
     """Maps of norm 1, turned so that more of their voxels are positive than negative."""
     norms = np.sqrt((maps**2).sum(axis=1))
     turn = np.where((maps > 0).sum(axis=1) < (maps < 0).sum(axis=1), -1.0, 1.0)
-    return np.asarray(maps * (turn / np.where(norms == 0, 1.0, norms))[:, None])
+    return np.asarray(maps * (turn / np.where(norms == 0, 1.0, norms))[:, None]) + 0.0  # no -0
 
 
 def _positive_peak(maps: Array) -> Array:
     """Maps turned so that the largest magnitude is positive."""
-    return np.asarray(maps * np.where(maps.max(axis=1) < -maps.min(axis=1), -1.0, 1.0)[:, None])
+    return np.asarray(maps * np.where(maps.max(axis=1) < -maps.min(axis=1), -1.0, 1.0)[:, None]) + 0.0
 
 
 def _sketcher(mask: Volume, watch: Callable[[Sketch], None] | None) -> _Watch:
