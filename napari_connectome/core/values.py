@@ -449,6 +449,7 @@ class Connectome:
 _MADE = {
     Run: "load_run(path) or Run(data, grid, tr)",
     Volume: "load_volume(path) or Volume(data, grid)",
+    Maps: "load_maps(path) or Maps(data, grid)",
     Regions: "load_regions(path) or Regions(labels, grid)",
     Series: "region_series(run, regions) or Series(data, names, tr)",
 }
