@@ -192,7 +192,7 @@ def test_nan_counts_as_zero_and_the_maps_stay_as_they_were():
         (nc.Regions(np.zeros(GRID.shape, int), GRID), {}, "the labels are 0 everywhere"),
         (nc.Regions(np.eye(20, dtype=int)[:16, None] * np.ones((1, 18, 1), int), GRID), {"min_size": 1e6},
          "no connected part of a region is larger than"),
-        (nc.Volume(MAPS.data[0], GRID), {}, "what regions are taken out of is of type Volume and must be a Maps .* or a Regions"),
+        (nc.Volume(MAPS.data[0], GRID), {}, "is of type Volume and must be a Maps .* or a Regions"),
     ],
 )  # fmt: skip
 def test_nothing_left_and_wrong_input_are_one_sentence(maps, params, sentence):
