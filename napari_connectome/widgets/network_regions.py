@@ -31,6 +31,8 @@ SETTLE = 150
 """Milliseconds a parameter must stay as it is before the regions follow it."""
 KEYS = [column.key for column in COLUMNS]
 FIELDS = ("strategy", "threshold", "two_sided", "method", "fwhm", "min_size")
+SAMPLE = 1_000_000
+"""Weights looked at to start another strategy from."""
 FILES = "NIfTI (*.nii.gz *.nii)"
 
 
@@ -161,7 +163,7 @@ class NetworkRegions(QWidget):
 
     def _on_regions(self, found: tuple[Any, RegionExtractor, Regions]) -> None:
         self._of, self._extractor, self.regions = found
-        self._named = RegionLayer.of(self.layers.show(self.regions))
+        self._named = RegionLayer.of(self.layers.show(self.regions, live=self._again.isActive()))
         self._show_only()
         self._show()
 
@@ -181,15 +183,16 @@ class NetworkRegions(QWidget):
         start = float(RegionExtraction().threshold)
         if self.networks is None or not self._exported():
             return start
-        weights = np.abs(self.networks.exported.data)
+        maps = self.networks.exported.data
+        weights = np.abs(maps.reshape(-1)[:: max(1, maps.size // SAMPLE)])
         given = float(self.form.container["threshold"].value)
         share = {
-            "ratio_n_voxels": given / len(weights),
+            "ratio_n_voxels": given / len(maps),
             "percentile": 1 - given / 100,
             "img_value": float((weights >= given).mean()),
         }[before]
         if self._strategy == "ratio_n_voxels":
-            return float(f"{share * len(weights):.2g}") or start
+            return float(f"{share * len(maps):.2g}") or start
         if self._strategy == "percentile":
             return float(f"{100 * (1 - min(max(share, 0.0), 1.0)):.4g}")
         return float(f"{np.quantile(weights, 1 - min(max(share, 0.0), 1.0)):.3g}")
@@ -253,7 +256,7 @@ class NetworkRegions(QWidget):
             source = self._source()
             table = regions.table.assign(voxels=np.rint(regions.table["size_mm3"] / regions.grid.voxel_volume).astype(int))
             table["name"] = [self._named.name(int(i)) for i in table.index]
-            table = table if source is None else table[regions.source_map == source]
+            table = table if source is None else table.loc[np.asarray(regions.source_map) == source]
         self.table.show_table(table, {}, self._color)
         self.extract_button.setEnabled(self.networks is not None and len(self.networks) > 0)
         for each in (self.about, self.only, self.table, self.maps_button, self.save_button, self.save_maps_button):

@@ -177,7 +177,7 @@ class NetworkTable(QTableView):
     @property
     def current(self) -> int:
         """The row chosen last; -1 where there is none."""
-        return self.currentIndex().row()
+        return int(self.currentIndex().row())
 
     def show_rows(self, rows: Sequence[NetworkRow]) -> None:
         """Show other networks; the same rows stay selected as far as there are any."""

@@ -12,7 +12,7 @@ from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog, QLineEdit
 
-from napari_connectome import RegionSeries, region_series
+from napari_connectome import Grid, RegionSeries, region_series
 from napari_connectome.analyses.networks import NetworkMaps, Networks
 from napari_connectome.core.cleaning import Cleaning
 from napari_connectome.core.errors import InputError
@@ -91,18 +91,6 @@ def names(window):
     return [model.data(model.index(i, NAME)) for i in range(model.rowCount())]
 
 
-def test_rows_and_slider_follow_each_other(window):
-    click(window, 2)
-    assert window.networks.current == 2 == round(window.viewer.dims.point[0])
-    window.viewer.dims.set_point(0, 1)
-    assert window.table.chosen == [1]
-    assert "network 2 alone explains 10.0 %" in window.browser.about.text()
-    assert window.courses.series.names == ("network 2",)
-    click(window, 3, modifier=CONTROL)
-    assert window.networks.current == 3
-    assert window.courses.series.names == window.courses.spectra.names == ("network 2", "network 4")
-
-
 def test_names_are_typed_and_must_differ(window, until):
     def rename(row, name):
         place = window.table.visualRect(window.table.networks.index(row, NAME)).center()
@@ -144,26 +132,6 @@ def test_order_by_buttons_and_by_hand(window):
     np.testing.assert_array_equal(window.courses.series._curves["network 1"].yData, column)
 
 
-def test_hidden_networks_are_left_out_of_what_is_saved(window, tmp_path, until, monkeypatch):
-    click(window, 1, SHOWN)
-    assert window.networks.hidden(1)
-    assert names(window) == ["network 1", "network 2", "network 3", "network 4"]
-    path = tmp_path / "networks.nii.gz"
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
-    QTest.mouseClick(window.browser.save_button, LEFT)
-    until(lambda: "saved" in window.browser.message.text())
-    about = json.loads((tmp_path / "networks.json").read_text())
-    assert about["names"] == ["network 1", "network 3", "network 4"]
-    table = tmp_path / "series.tsv"
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(table), ""))
-    QTest.mouseClick(window.courses.save_button, LEFT)
-    series = pd.read_csv(table, sep="\t")
-    assert list(series) == ["time", "network 1", "network 3", "network 4"]
-    expected = region_series(window.run, window.networks.maps, AS_LEARNED).data
-    np.testing.assert_allclose(series.to_numpy()[:, 1:], expected[:, [0, 2, 3]], atol=1e-6)
-    assert json.loads((tmp_path / "series.json").read_text())["provenance"]["run"] == "small"
-
-
 def test_dropped_networks_come_back_one_by_one(window, until):
     click(window, 0)
     click(window, 2, modifier=CONTROL)
@@ -189,43 +157,6 @@ def test_dropped_networks_come_back_one_by_one(window, until):
     assert names(window) == ["network 1", "network 2", "network 4"]
 
 
-def test_the_series_are_those_of_a_script_and_so_is_their_spectrum(window):
-    from scipy.signal import periodogram
-
-    expected = region_series(window.run, window.networks.maps, AS_LEARNED)
-    shown = window.courses.series.to_frame()
-    np.testing.assert_allclose(shown["network 1"], expected.data[:, 0], atol=1e-9)
-    assert window.courses.series._label == "signal (z)"
-    found = window.courses.courses
-    frequencies, power = periodogram(expected.data, fs=0.5, axis=0)
-    assert found.frequencies[-1] == frequencies[-1] == 0.25
-    inside = (frequencies >= 0.01) & (frequencies <= 0.1)
-    share = power[inside].sum(axis=0) / power.sum(axis=0)
-    assert abs(found.slow(found.keys[0]) - share[0]) < 0.1
-
-
-def test_another_run_is_chosen_and_the_first_one_is_kept(window, until):
-    first = window.courses.courses
-    choice = window.courses.run_choice
-    assert [choice.itemText(i) for i in range(choice.count())] == ["small", "late"]
-    choice.setCurrentIndex(1)
-    choice.activated.emit(1)
-    until(lambda: window.courses.courses is not None and len(window.courses.courses.times) == 70)
-    choice.setCurrentIndex(0)
-    choice.activated.emit(0)
-    assert window.courses.courses is first
-
-
-def test_a_click_in_the_course_goes_to_the_volume(window):
-    plot = window.courses.series
-    place = plot._plot.mapFromScene(plot._view.mapViewToScene(QPointF(81.0, 0.0)))
-    QTest.mouseClick(plot._plot.viewport(), LEFT, pos=place)
-    assert window.viewer.dims.point[1] in (80.0, 82.0)
-    assert window.networks.current == 0, "the networks' slider stays"
-    window.viewer.dims.set_point(1, 120.0)
-    assert plot._line.value() == 120.0
-
-
 class Broken:
     """A source that cannot be read."""
 
@@ -233,47 +164,6 @@ class Broken:
 
     def load(self, progress=None):
         raise InputError("broken.nii.gz is cut short: copy it again.")
-
-
-def test_a_run_that_cannot_be_read_is_one_sentence(window, until):
-    window.browser.set_networks(window.networks, [Broken(), RunSource(window.run)], PARAMS)
-    assert window.courses.run_choice.currentText() == "small", "the run chosen stays"
-    window.courses.run_choice.setCurrentIndex(0)
-    window.courses.run_choice.activated.emit(0)
-    until(lambda: not window.courses.work.busy and bool(window.courses.message.text()))
-    assert window.courses.message.text() == "Broken.nii.gz is cut short: copy it again."
-    assert not window.courses.series.isVisible()
-    assert window.browser.save_button.isEnabled()
-    window.courses.run_choice.setCurrentIndex(1)
-    window.courses.run_choice.activated.emit(1)
-    until(lambda: window.courses.courses is not None)
-    assert window.courses.message.isHidden()
-
-
-def test_learning_anew_shows_the_new_ones(window, maps, until):
-    click(window, 3)
-    window.networks.show(maps.take([2, 0]).renamed(["a", "b"]))
-    assert names(window) == ["a", "b"]
-    until(lambda: window.courses.courses is not None and len(window.courses.courses.keys) == 2)
-    window.browser.set_networks(None)
-    assert names(window) == []
-    assert "learn some" in window.browser.about.text()
-
-
-def test_nothing_to_save_is_a_sentence(window, monkeypatch, tmp_path):
-    for row in range(4):
-        click(window, row, SHOWN)
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "x.nii.gz"), ""))
-    QTest.mouseClick(window.browser.save_button, LEFT)
-    assert "hidden" in window.browser.message.text()
-
-
-def test_columns_of_the_table_fit_a_narrow_dock(window):
-    window.viewer.window._qt_window.resizeDocks([window.dock], [300], Qt.Orientation.Horizontal)
-    QApplication.processEvents()
-    table = window.table
-    assert table.horizontalHeader().length() <= table.viewport().width()
-    assert table.columnWidth(NAME) > 80
 
 
 def test_a_browser_that_is_closed_goes_at_once(make_napari_viewer, maps, small_run, until):
@@ -298,3 +188,110 @@ def test_a_browser_that_is_closed_goes_at_once(make_napari_viewer, maps, small_r
     QApplication.processEvents()
     gc.collect()
     assert [each() for each in kept] == [None, None]
+
+
+def test_rows_and_slider_follow_each_other_in_a_narrow_dock(window):
+    window.viewer.window._qt_window.resizeDocks([window.dock], [300], Qt.Orientation.Horizontal)
+    QApplication.processEvents()
+    table = window.table
+    assert table.horizontalHeader().length() <= table.viewport().width()
+    assert table.columnWidth(NAME) > 80
+    click(window, 2)
+    assert window.networks.current == 2 == round(window.viewer.dims.point[0])
+    window.viewer.dims.set_point(0, 1)
+    assert window.table.chosen == [1]
+    assert "network 2 alone explains 10.0 %" in window.browser.about.text()
+    assert window.courses.series.names == ("network 2",)
+    click(window, 3, modifier=CONTROL)
+    assert window.networks.current == 3
+    assert window.courses.series.names == window.courses.spectra.names == ("network 2", "network 4")
+
+
+def test_hidden_networks_are_left_out_of_what_is_saved(window, tmp_path, until, monkeypatch):
+    click(window, 1, SHOWN)
+    assert window.networks.hidden(1)
+    assert names(window) == ["network 1", "network 2", "network 3", "network 4"]
+    path = tmp_path / "networks.nii.gz"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    QTest.mouseClick(window.browser.save_button, LEFT)
+    until(lambda: "saved" in window.browser.message.text())
+    about = json.loads((tmp_path / "networks.json").read_text())
+    assert about["names"] == ["network 1", "network 3", "network 4"]
+    table = tmp_path / "series.tsv"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(table), ""))
+    QTest.mouseClick(window.courses.save_button, LEFT)
+    series = pd.read_csv(table, sep="\t")
+    assert list(series) == ["time", "network 1", "network 3", "network 4"]
+    expected = region_series(window.run, window.networks.maps, AS_LEARNED).data
+    np.testing.assert_allclose(series.to_numpy()[:, 1:], expected[:, [0, 2, 3]], atol=1e-6)
+    assert json.loads((tmp_path / "series.json").read_text())["provenance"]["run"] == "small"
+    for row in (0, 2, 3):
+        click(window, row, SHOWN)
+    QTest.mouseClick(window.browser.save_button, LEFT)
+    assert "hidden" in window.browser.message.text()
+
+
+def test_the_series_are_those_of_a_script_and_a_click_goes_to_the_volume(window, until):
+    from scipy.signal import periodogram
+
+    expected = region_series(window.run, window.networks.maps, AS_LEARNED)
+    shown = window.courses.series.to_frame()
+    np.testing.assert_allclose(shown["network 1"], expected.data[:, 0], atol=1e-9)
+    assert window.courses.series._label == "signal (z)"
+    found = window.courses.courses
+    frequencies, power = periodogram(expected.data, fs=0.5, axis=0)
+    assert found.frequencies[-1] == frequencies[-1] == 0.25
+    inside = (frequencies >= 0.01) & (frequencies <= 0.1)
+    share = power[inside].sum(axis=0) / power.sum(axis=0)
+    assert abs(found.slow(found.keys[0]) - share[0]) < 0.1
+    plot = window.courses.series
+    place = plot._plot.mapFromScene(plot._view.mapViewToScene(QPointF(81.0, 0.0)))
+    QTest.mouseClick(plot._plot.viewport(), LEFT, pos=place)
+    assert window.viewer.dims.point[1] in (80.0, 82.0)
+    assert window.networks.current == 0, "the networks' slider stays"
+    window.viewer.dims.set_point(1, 120.0)
+    assert plot._line.value() == 120.0
+
+
+def choose_run(window, index):
+    choice = window.courses.run_choice
+    choice.setCurrentIndex(index)
+    choice.activated.emit(index)
+
+
+def test_runs_are_chosen(window, small_run, until):
+    """The first one is kept; one on another grid is brought to that of the networks; a short one has no spectrum."""
+    run, first = window.run, window.courses.courses
+    choice = window.courses.run_choice
+    assert [choice.itemText(i) for i in range(choice.count())] == ["small", "late"]
+    choose_run(window, 1)
+    until(lambda: window.courses.courses is not None and len(window.courses.courses.times) == 70)
+    choose_run(window, 0)
+    assert window.courses.courses is first
+    finer = Grid((20, 28, 24), run.grid.affine @ np.diag([0.5, 0.5, 0.5, 1]))
+    other = run.replace(data=run.data.repeat(2, 1).repeat(2, 2).repeat(2, 3), grid=finer, name="finer")
+    short = run.replace(data=run.data[:3], name="short")
+    plain = Networks(fwhm=0.0, cleaning=Cleaning(detrend=False))
+    window.browser.set_networks(window.networks, [RunSource(run), RunSource(other), RunSource(short), Broken()], plain)
+    assert choice.currentText() == "small", "the run chosen stays"
+    choose_run(window, 1)
+    until(lambda: window.courses.courses is not None and window.courses.courses.about["run"] == "finer")
+    assert "another grid and was resampled" in window.courses.about.text()
+    choose_run(window, 2)
+    until(lambda: window.courses.courses is not None and window.courses.courses.about["run"] == "short")
+    assert len(window.courses.series.to_frame()) == 3
+    assert not len(window.courses.spectra.to_frame())
+    choose_run(window, 3)
+    until(lambda: not window.courses.work.busy and bool(window.courses.message.text()))
+    assert window.courses.message.text() == "Broken.nii.gz is cut short: copy it again."
+    assert not window.courses.series.isVisible()
+    assert window.browser.save_button.isEnabled()
+    choose_run(window, 1)
+    assert window.courses.message.isHidden()
+    assert window.courses.series.isVisible()
+    window.networks.show(window.networks.maps.take([2, 0]).renamed(["a", "b"]))
+    assert names(window) == ["a", "b"]
+    until(lambda: window.courses.courses is not None and len(window.courses.courses.keys) == 2)
+    window.browser.set_networks(None)
+    assert names(window) == []
+    assert "learn some" in window.browser.about.text()

@@ -80,19 +80,6 @@ def column(window, key):
     return [model.data(model.index(i, KEYS.index(key))) for i in range(model.rowCount())]
 
 
-def test_networks_become_regions_with_a_table(window):
-    widget = window.widget
-    assert widget.extract_button.isVisible()
-    assert not widget.table.isVisible()
-    window.extract()
-    expected = extract_regions(window.maps, PARAMS)
-    np.testing.assert_array_equal(widget.layers.layer.data, expected.labels)
-    assert column(window, "network") == ["poles", "poles", "left"]
-    assert [float(size.replace(",", "")) for size in column(window, "size_mm3")] == expected.table["size_mm3"].round().tolist()
-    assert not window.table.isColumnHidden(KEYS.index("peak"))
-    assert "3 regions of 2 networks" in widget.about.text()
-
-
 def test_regions_follow_the_parameters(window):
     window.extract()
     layer = window.widget.layers.layer
@@ -109,18 +96,19 @@ def test_regions_follow_the_parameters(window):
     np.testing.assert_array_equal(layer.data, expected.labels)
 
 
-@pytest.mark.parametrize("strategy", ["percentile", "img_value"])
-def test_another_strategy_starts_where_the_last_one_was(window, strategy):
-    window.widget.form.value = PARAMS.replace(threshold=0.1)
+def test_another_strategy_starts_where_the_last_one_was(window):
+    widget = window.widget
+    widget.form.value = PARAMS.replace(threshold=0.1)
     window.extract()
-    before = int((window.widget.layers.layer.data > 0).sum())
-    window.widget.form.container["strategy"].value = strategy
-    window.settle()
-    after = int((window.widget.layers.layer.data > 0).sum())
-    assert abs(after - before) <= 0.1 * before
-    assert window.widget.form.widget("two_sided").isEnabled()
-    window.widget.form.container["strategy"].value = "ratio_n_voxels"
-    assert abs(window.widget.form.container["threshold"].value - 0.1) < 0.02
+    before = int((widget.layers.layer.data > 0).sum())
+    for strategy in ("percentile", "img_value"):
+        widget.form.container["strategy"].value = strategy
+        window.settle()
+        assert abs(int((widget.layers.layer.data > 0).sum()) - before) <= 0.1 * before
+        assert widget.form.widget("two_sided").isEnabled()
+    widget.form.container["strategy"].value = "ratio_n_voxels"
+    assert abs(widget.form.container["threshold"].value - 0.1) < 0.02
+    assert not widget.form.widget("two_sided").isEnabled()
 
 
 def test_one_network_alone_follows_the_slider(window):
@@ -159,67 +147,6 @@ def test_hidden_and_renamed_networks(window):
     assert "hidden" in window.widget.message.text()
 
 
-def test_a_row_goes_to_its_peak_and_lights_up_under_the_mouse(window, hand, until):
-    window.extract()
-    place = window.table.visualRect(window.table.regions.index(2, NAME)).center()
-    QTest.mouseClick(window.table.viewport(), LEFT, NONE, place)
-    regions = window.widget.regions
-    mm = to_mm(regions.grid, np.array(window.viewer.dims.point)[-3:])
-    np.testing.assert_allclose(mm, regions.table.loc[3, ["peak_x", "peak_y", "peak_z"]].astype(float), atol=3.01)
-    voxel = np.argwhere(regions.labels == 1)[0]
-    world = window.widget.layers.layer.data_to_world(voxel)
-    window.viewer.dims.set_point(range(window.viewer.dims.ndim - 3, window.viewer.dims.ndim), world)
-    mouse = hand(window.viewer)
-    until(lambda: mouse.click(world) or window.table.regions.lit == 1)
-
-
-def test_names_and_atlases(window, tmp_path, monkeypatch, until):
-    window.extract()
-    window.table.regions.setData(window.table.regions.index(0, NAME), "frontal pole", Qt.ItemDataRole.EditRole)
-    assert column(window, "name")[0] == "frontal pole"
-    labels, weights = tmp_path / "atlas.nii.gz", tmp_path / "maps.nii.gz"
-    for path, button in ((labels, window.widget.save_button), (weights, window.widget.save_maps_button)):
-        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, path=path: (str(path), ""))
-        QTest.mouseClick(button, LEFT)
-        until(lambda path=path: path.name in window.widget.message.text())
-    for path in (labels, weights):
-        back = load_regions(path)
-        assert back.table["name"].tolist()[0] == "frontal pole"
-        beside = pd.read_csv(str(path).replace(".nii.gz", ".tsv"), sep="\t")
-        assert list(beside["network"]) == ["poles", "poles", "left"]
-        np.testing.assert_array_equal(back.labels, window.widget.layers.layer.data)
-    assert back.maps is not None
-
-
-def test_weights_as_a_layer(window):
-    window.extract()
-    window.table.regions.setData(window.table.regions.index(0, NAME), "frontal pole", Qt.ItemDataRole.EditRole)
-    QTest.mouseClick(window.widget.maps_button, LEFT)
-    layer = window.widget.layers.maps_layer
-    assert len(layer.data) == 3
-    assert layer.metadata["connectome"]["names"][0] == "frontal pole"
-
-
-def test_the_layer_taken_out_takes_the_table_with_it(window):
-    window.extract()
-    window.viewer.layers.remove(window.widget.layers.layer)
-    assert window.widget.regions is None
-    assert not window.widget.table.isVisible()
-    window.extract()
-    assert len(column(window, "name")) == 3
-
-
-def test_what_was_painted_stays(window):
-    window.extract()
-    painted = window.widget.layers.layer
-    painted.data_setitem((np.array([0]), np.array([0]), np.array([0])), 2)
-    window.widget.form.container["min_size"].value = 0.0
-    window.settle()
-    assert painted in window.viewer.layers
-    assert painted.data[0, 0, 0] == 2
-    assert window.widget.layers.layer is not painted
-
-
 def test_a_widget_that_is_closed_goes_at_once(make_napari_viewer, maps):
     def opened_and_closed():
         viewer = make_napari_viewer(show=True)
@@ -240,3 +167,65 @@ def test_a_widget_that_is_closed_goes_at_once(make_napari_viewer, maps):
     QApplication.processEvents()
     gc.collect()
     assert [each() for each in kept] == [None, None]
+
+
+def test_networks_become_regions_with_a_table(window, hand, until):
+    widget = window.widget
+    assert widget.extract_button.isVisible()
+    assert not widget.table.isVisible()
+    window.extract()
+    expected = extract_regions(window.maps, PARAMS)
+    np.testing.assert_array_equal(widget.layers.layer.data, expected.labels)
+    assert column(window, "network") == ["poles", "poles", "left"]
+    assert [float(size.replace(",", "")) for size in column(window, "size_mm3")] == expected.table["size_mm3"].round().tolist()
+    assert not window.table.isColumnHidden(KEYS.index("peak"))
+    assert "3 regions of 2 networks" in widget.about.text()
+    place = window.table.visualRect(window.table.regions.index(2, NAME)).center()
+    QTest.mouseClick(window.table.viewport(), LEFT, NONE, place)
+    regions = window.widget.regions
+    mm = to_mm(regions.grid, np.array(window.viewer.dims.point)[-3:])
+    np.testing.assert_allclose(mm, regions.table.loc[3, ["peak_x", "peak_y", "peak_z"]].astype(float), atol=3.01)
+    voxel = np.argwhere(regions.labels == 1)[0]
+    world = window.widget.layers.layer.data_to_world(voxel)
+    window.viewer.dims.set_point(range(window.viewer.dims.ndim - 3, window.viewer.dims.ndim), world)
+    mouse = hand(window.viewer)
+    until(lambda: mouse.click(world) or window.table.regions.lit == 1)
+
+
+def test_names_atlases_and_weights(window, tmp_path, monkeypatch, until):
+    window.extract()
+    window.table.regions.setData(window.table.regions.index(0, NAME), "frontal pole", Qt.ItemDataRole.EditRole)
+    assert column(window, "name")[0] == "frontal pole"
+    labels, weights = tmp_path / "atlas.nii.gz", tmp_path / "maps.nii.gz"
+    for path, button in ((labels, window.widget.save_button), (weights, window.widget.save_maps_button)):
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, path=path: (str(path), ""))
+        QTest.mouseClick(button, LEFT)
+        until(lambda path=path: path.name in window.widget.message.text())
+    for path in (labels, weights):
+        back = load_regions(path)
+        assert back.table["name"].tolist()[0] == "frontal pole"
+        beside = pd.read_csv(str(path).replace(".nii.gz", ".tsv"), sep="\t")
+        assert list(beside["network"]) == ["poles", "poles", "left"]
+        np.testing.assert_array_equal(back.labels, window.widget.layers.layer.data)
+    assert back.maps is not None
+    QTest.mouseClick(window.widget.maps_button, LEFT)
+    layer = window.widget.layers.maps_layer
+    assert len(layer.data) == 3
+    assert layer.metadata["connectome"]["names"][0] == "frontal pole"
+
+
+def test_a_layer_that_was_painted_stays_and_one_taken_out_takes_the_table_with_it(window):
+    window.extract()
+    painted = window.widget.layers.layer
+    painted.data_setitem((np.array([0]), np.array([0]), np.array([0])), 2)
+    window.widget.form.container["min_size"].value = 0.0
+    window.settle()
+    assert painted in window.viewer.layers
+    assert painted.data[0, 0, 0] == 2
+    assert window.widget.layers.layer is not painted
+    window.extract()
+    window.viewer.layers.remove(window.widget.layers.layer)
+    assert window.widget.regions is None
+    assert not window.widget.table.isVisible()
+    window.extract()
+    assert len(column(window, "name")) == 3
