@@ -28,7 +28,7 @@ Array = npt.NDArray[Any]
 
 MAPS = "maps"
 """Role of a layer of maps that nobody renews; those somebody does have `names` in their metadata as well."""
-NETWORK, REGION = "network", "region"
+NETWORK, REGION, MAP = "network", "region", "map"
 """Names of the sliders."""
 UNITS = ("pixel", "pixel", "s", "mm", "mm", "mm")
 """Of the axes, the last ones of a layer. Maps without a run beside them have no time, but a run that is added is drawn once
@@ -52,7 +52,7 @@ def stack_layer(maps: Maps, name: str, role: str = MAPS, axis: str = NETWORK, **
         Of the layer.
     role : str
     axis : str
-        Name of the slider, NETWORK or REGION.
+        Name of the slider: NETWORK, REGION or MAP.
     **known
         Further entries of ``metadata["connectome"]``.
     """

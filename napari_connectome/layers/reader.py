@@ -19,9 +19,10 @@ from napari.utils.notifications import show_error, show_warning
 from napari_connectome.core.errors import Cancelled, InputError
 from napari_connectome.core.origins import origins_to_dict
 from napari_connectome.core.region_table import default_name
-from napari_connectome.core.values import as_label_type
+from napari_connectome.core.values import Maps, as_label_type
 from napari_connectome.layers.looks import diverging, limits, looks_like_labels
-from napari_connectome.layers.spatial import STRAIGHT, layer_kwargs
+from napari_connectome.layers.map_stack import MAP, MAPS, MapStacks, stack_layer, style_stack
+from napari_connectome.layers.spatial import KEY, STRAIGHT, layer_kwargs
 
 if TYPE_CHECKING:
     from napari_connectome.io.load import Opened
@@ -67,17 +68,22 @@ def _layers(path: str) -> list[LayerData]:
     with _Bar(Path(path).name) as bar:
         opened = open_image(path, bar)
     layers = _as_layers(opened)
-    for notice in _notices(opened):
+    are_maps = _role(layers[0]) == MAPS
+    for notice in _notices(opened, are_maps):
         show_warning(f"{Path(path).name}: {notice}.")
     return layers
 
 
-def _notices(opened: Opened) -> list[str]:
+def _role(layer: LayerData) -> str:
+    return str(layer[1]["metadata"][KEY]["role"])
+
+
+def _notices(opened: Opened, are_maps: bool) -> list[str]:
     notices = list(opened.notices)
     angle = opened.grid.obliqueness
     if angle >= STRAIGHT:
         notices.append(f"the image is oblique by {angle:.1f}° and shown turned straight; coordinates in mm are the true ones")
-    if opened.is_4d and opened.repetition.question:
+    if opened.is_4d and opened.repetition.question and not are_maps:
         notices.append(f"the TR is not known ({opened.repetition.question}): type it before the run is used")
     return notices
 
@@ -87,6 +93,9 @@ def _as_layers(opened: Opened) -> list[LayerData]:
         labels = _labels(opened)
         if labels is not None:
             return [labels]
+    maps = _maps(opened)
+    if maps is not None:
+        return [maps]
     known = _known(opened)
     if opened.rgb:
         return [(opened.data, {"name": opened.name, "rgb": True, **known}, "image")]
@@ -97,6 +106,24 @@ def _as_layers(opened: Opened) -> list[LayerData]:
     low_high = limits(opened.data)
     colormap = "gray" if opened.is_4d else diverging(low_high)
     return [(opened.data, {"name": opened.name, "contrast_limits": low_high, "colormap": colormap, **known}, "image")]
+
+
+def _maps(opened: Opened) -> LayerData | None:
+    """The volumes as maps with names, if what lies beside them says that they are."""
+    if not opened.is_4d or opened.rgb or opened.phase is not None:
+        return None
+    from napari_connectome.io.maps import read_about
+
+    names, provenance = read_about(opened.path, len(opened.data))
+    if names is None:
+        return None
+    viewer = napari.current_viewer()
+    if viewer is not None and threading.current_thread() is threading.main_thread():
+        MapStacks.of(viewer)  # names them, and keeps their slider apart from time
+    layer = stack_layer(Maps(opened.data, opened.grid, names, provenance), opened.name, axis=MAP, path=opened.path)
+    style_stack(layer, layer.data)
+    data, about, kind = layer.as_layer_data_tuple()
+    return data, about, kind
 
 
 def _known(opened: Opened, role: str = "", **more: Any) -> dict[str, Any]:

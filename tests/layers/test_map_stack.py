@@ -4,10 +4,12 @@ import nibabel as nib
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from napari.layers import Layer
 from npe2 import PluginManager
 
 from napari_connectome import Grid, Maps
 from napari_connectome.core.errors import InputError
+from napari_connectome.io.load import load_maps
 from napari_connectome.layers import orientation
 from napari_connectome.layers.map_stack import (
     REGION,
@@ -20,6 +22,7 @@ from napari_connectome.layers.map_stack import (
     stack_data,
     stack_layer,
 )
+from napari_connectome.layers.reader import read
 from napari_connectome.layers.spatial import grid_of, is_run, layer_kwargs, placement, tell
 from napari_connectome.layers.time_axis import set_time, time_axis, time_of
 
@@ -198,3 +201,28 @@ def test_the_same_file_is_saved_beside_a_run_and_without(viewer, tmp_path, besid
     assert image.shape == (*OBLIQUE.shape[::-1], 3)
     np.testing.assert_allclose(image.affine, OBLIQUE.affine, atol=1e-5)
     np.testing.assert_array_equal(np.asarray(image.dataobj).T, _maps(grid=OBLIQUE).data[[0, 2, 3]])
+
+
+@pytest.mark.parametrize("where", ["window", "script"])
+def test_maps_come_back_with_their_names(tmp_path, make_napari_viewer, where):
+    layer = stack_layer(_maps(grid=OBLIQUE), "maps")
+    PluginManager.instance().discover()
+    path = str(tmp_path / "my networks.nii.gz")
+    layer.save(path, plugin="napari-connectome")
+    if where == "window":
+        viewer = make_napari_viewer()
+        _add_run(viewer, grid=OBLIQUE)
+        (again,) = viewer.open(path, plugin="napari-connectome")
+        assert viewer.dims.axis_labels == ("map", "t", "z", "y", "x")
+        assert _text(viewer) == "net 0 · 1 of 4"
+    else:
+        again = Layer.create(*read(path)[0])
+    assert again.name == "my networks"
+    found = maps_of(again)
+    np.testing.assert_array_equal(found.data, _maps(grid=OBLIQUE).data)
+    assert list(found.names) == ["net 0", "net 1", "net 2", "net 3"]
+    assert found.provenance == {"made": "here"}
+    assert found.grid.matches(OBLIQUE)
+    assert load_maps(path).names == tuple(found.names)
+    low, high = again.contrast_limits
+    assert low == -high
