@@ -91,7 +91,9 @@ class NetworkLearning(QWidget):
         self.mask_choice.setToolTip("The voxels to learn from: those of most runs' brain masks, or those above 0 in a layer.")
         self.preview_button = QPushButton("Preview")
         self.preview_button.setCheckable(True)
+        self.preview_button.setMinimumWidth(40)
         self.preview_button.setToolTip("Show the outline of the mask, and how much it holds.")
+        self.mask_choice.setMinimumContentsLength(6)  # beside the button
         self.start_choice = LayerChoice(self.viewer, self._fits_start, instead="nothing")
         self.start_choice.setToolTip(
             "Networks to begin with: a layer of maps, or regions, one network each; they decide how many."

@@ -14,12 +14,12 @@ from napari_connectome.widgets.run_entry import RunEntry, State
 
 COLUMNS = (
     ("Run", "Layers and files; untick those that are to be left out.", 0),
-    ("State", "Whether the run can be used; hover over a word for what is the matter.", 68),
-    ("Vol.", "Number of volumes.", 38),
-    ("TR s", "Repetition time: seconds from one volume to the next.", 40),
+    ("State", "Whether the run can be used; hover over a word for what is the matter.", 60),
+    ("Vol.", "Number of volumes.", 36),
+    ("TR s", "Repetition time: seconds from one volume to the next.", 36),
     ("Confounds", "The table that came with the layer, or lies beside the file by its BIDS name.", 72),
 )
-NARROWEST = 100
+NARROWEST = 120
 """Pixels below which the names get no narrower; then the table scrolls sideways."""
 FEWEST, MOST = 4, 10
 """Rows shown before it scrolls."""

@@ -3,6 +3,7 @@
 import time
 from types import SimpleNamespace
 
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
@@ -63,3 +64,23 @@ def add_run():
         )
 
     return add
+
+
+@pytest.fixture(scope="session")
+def network_files(tmp_path_factory):
+    """Four runs of 12×14×10 voxels of 6 mm and 50 volumes, in files: a brain with four networks, a blob each."""
+    folder = tmp_path_factory.mktemp("runs")
+    places = np.stack(np.meshgrid(*(np.arange(n) for n in (12, 14, 10)), indexing="ij"), axis=-1)
+    brain = (((places - (5.5, 6.5, 4.5)) / (5, 6, 4)) ** 2).sum(-1) < 1
+    paths = []
+    for subject in range(4):
+        rng = np.random.default_rng(subject)
+        data = 500 + 3 * rng.standard_normal((*brain.shape, 50))
+        for blob in ((3, 4, 4), (8, 4, 5), (4, 9, 4), (8, 9, 6)):
+            data += 20 * np.exp(-((places - blob) ** 2).sum(-1) / 3)[..., None] * rng.standard_normal(50)
+        image = nib.Nifti1Image(np.where(brain[..., None], data, 0).astype(np.float32), np.diag([6.0, 6, 6, 1]))
+        image.header.set_xyzt_units("mm", "sec")
+        image.header["pixdim"][4] = 2.0
+        paths.append(str(folder / f"sub-{subject + 1:02d}_bold.nii.gz"))
+        nib.save(image, paths[-1])
+    return paths

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -14,34 +13,9 @@ from napari_connectome.layers.map_stack import MAPS, stack_layer
 from napari_connectome.layers.samples import mask_layer
 from napari_connectome.studies.learn_networks import learn_networks
 
-SHAPE = (12, 14, 10)
-"""x, y, z of 6 mm."""
-BLOBS = ((3, 4, 4), (8, 4, 5), (4, 9, 4), (8, 9, 6))
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    """Four runs of 50 volumes with four networks, each a blob of its own; and a brain in a dark surround."""
-    folder = tmp_path_factory.mktemp("runs")
-    places = np.stack(np.meshgrid(*(np.arange(n) for n in SHAPE), indexing="ij"), axis=-1)
-    brain = (((places - (5.5, 6.5, 4.5)) / (5, 6, 4)) ** 2).sum(-1) < 1
-    paths = []
-    for subject in range(4):
-        rng = np.random.default_rng(subject)
-        data = 500 + 3 * rng.standard_normal((*SHAPE, 50))
-        for blob in BLOBS:
-            data += 20 * np.exp(-((places - blob) ** 2).sum(-1) / 3)[..., None] * rng.standard_normal(50)
-        data = np.where(brain[..., None], data, 0).astype(np.float32)
-        image = nib.Nifti1Image(data, np.diag([6.0, 6, 6, 1]))
-        image.header.set_xyzt_units("mm", "sec")
-        image.header["pixdim"][4] = 2.0
-        paths.append(str(folder / f"sub-{subject + 1:02d}_bold.nii.gz"))
-        nib.save(image, paths[-1])
-    return paths
-
 
 @pytest.fixture
-def learning(qtbot, files, until):
+def learning(qtbot, network_files, until):
     """The part of the panel that learns, with the four runs chosen."""
     from napari_connectome.widgets.network_learning import NetworkLearning
     from napari_connectome.widgets.panel import Panel
@@ -50,7 +24,7 @@ def learning(qtbot, files, until):
     qtbot.addWidget(panel)
     made = NetworkLearning(panel)
     panel.column.addWidget(made)
-    made.runs.add_files(files)
+    made.runs.add_files(network_files)
     until(lambda: not made.runs.busy)
     made.form.value = Networks(n_components=4, mask="background", fwhm=0.0, alpha=1.0)
     made.got = []
@@ -71,7 +45,7 @@ def learn(learning, until):
 
 @pytest.fixture
 def loads(monkeypatch):
-    """Names of the files that are read."""
+    """Names of the network_files that are read."""
     read = []
     for way in ("load", "stream"):
         if hasattr(RunFile, way):
@@ -85,10 +59,10 @@ def loads(monkeypatch):
     return read
 
 
-def test_what_is_learned_is_what_a_script_learns(learning, learn, files):
+def test_what_is_learned_is_what_a_script_learns(learning, learn, network_files):
     learn()
     (maps,) = learning.got
-    script = learn_networks(files, learning.parameters())
+    script = learn_networks(network_files, learning.parameters())
     assert np.array_equal(maps.data, script.data)
     assert maps.subjects == ("sub-01_bold", "sub-02_bold", "sub-03_bold", "sub-04_bold")
     assert f"{100 * maps.score:.1f} % of the variance" in learning.account.text()
@@ -143,9 +117,9 @@ def test_cancel_leaves_nothing_and_keeps_what_was_reduced(learning, until, monke
     assert (learning.kept is not None) == (doing in ("independent", "weights"))
 
 
-def test_a_corrupt_file_is_named_and_left_out_and_the_rest_is_not_lost(learning, learn, files, tmp_path, until, loads):
+def test_a_corrupt_file_is_named_and_left_out_and_the_rest_is_not_lost(learning, learn, network_files, tmp_path, until, loads):
     cut = tmp_path / "sub-09_bold.nii.gz"
-    cut.write_bytes(Path(files[0]).read_bytes()[:60_000])
+    cut.write_bytes(Path(network_files[0]).read_bytes()[:60_000])
     learning.runs.add_files([str(cut)])
     until(lambda: not learning.runs.busy)
     entries = learning.runs.entries
@@ -163,11 +137,11 @@ def test_a_corrupt_file_is_named_and_left_out_and_the_rest_is_not_lost(learning,
     assert maps.subjects == ("sub-01_bold", "sub-02_bold", "sub-03_bold", "sub-04_bold")
     assert len(maps.left_out) == 1
     assert "sub-09_bold left out." in learning.account.text()
-    assert np.array_equal(maps.data, learn_networks(files, learning.parameters()).data)
+    assert np.array_equal(maps.data, learn_networks(network_files, learning.parameters()).data)
 
 
-def test_runs_that_are_marked_can_be_left_out_at_once(learning, learn, files, until):
-    learning.runs.add_files([files[0], "/nowhere/run.nii"])
+def test_runs_that_are_marked_can_be_left_out_at_once(learning, learn, network_files, until):
+    learning.runs.add_files([network_files[0], "/nowhere/run.nii"])
     until(lambda: not learning.runs.busy)
     learn()
     assert "sub-01_bold is in the list twice" in learning.message.text()
@@ -222,7 +196,7 @@ def test_a_layer_can_be_the_mask(learning, learn, until):
 def test_learning_may_start_from_maps_or_regions(learning, learn):
     grid = learning.runs.entries[0].grid
     weights = np.zeros((3, *grid.shape), np.float32)
-    for i, (x, y, z) in enumerate(BLOBS[:3]):
+    for i, (x, y, z) in enumerate([(3, 4, 4), (8, 4, 5), (4, 9, 4)]):
         weights[i, z - 1 : z + 2, y - 1 : y + 2, x - 1 : x + 2] = 1
     layer = stack_layer(Maps(weights, grid, names=["left", "right", "back"]), "atlas", MAPS)
     learning.start_choice.layer = learning.viewer.add_layer(layer)
