@@ -167,12 +167,14 @@ def networks_of(
     rows = np.concatenate([subject.rows for subject in subjects]) if len(subjects) > 1 else subjects[0].rows
     if not np.any(rows):
         raise InputError("the runs hold nothing but zeros in the mask: choose a mask with voxels in the brain.")
-    sketch = _sketcher(reductions.mask, watch)
-    learn = _dictionary if params.method == "dictionary" else _independent
+    sketch, learning = _sketcher(reductions.mask, watch), part(progress, 0.0, 0.95)
     # One thread: the last bits of a product depend on how many there are, and the same call shall give the same maps,
     # whatever else the program is at.
     with one_thread():
-        learned = learn(rows, seeds, params, part(progress, 0.0, 0.95), sketch)
+        if params.method == "dictionary":
+            learned = _dictionary(rows, _x_slowest(reductions.mask), seeds, params, learning, sketch)
+        else:
+            learned = _independent(rows, seeds, params, learning, sketch)
         return _in_order(learned, rows, reductions, params, start, part(progress, 0.95, 1.0))
 
 
@@ -188,7 +190,16 @@ class _Learned:
 _Watch = Callable[[str], Callable[[Array], None] | None]
 
 
-def _dictionary(rows: Array, seeds: Array | None, params: Networks, progress: Progress, sketch: _Watch) -> _Learned:
+def _x_slowest(mask: Volume) -> Array:
+    """The voxels of a mask (v,) in the order nilearn has them, from which the batches are drawn."""
+    positions = np.zeros(mask.data.shape, dtype=np.int64)
+    positions[mask.data] = np.arange(np.count_nonzero(mask.data))
+    return np.asarray(positions.T[mask.data.T])
+
+
+def _dictionary(
+    rows: Array, order: Array, seeds: Array | None, params: Networks, progress: Progress, sketch: _Watch
+) -> _Learned:
     first = seeds
     if first is None:
         components = group_components(rows, params.n_components, part(progress, 0.0, 0.1))
@@ -201,6 +212,7 @@ def _dictionary(rows: Array, seeds: Array | None, params: Networks, progress: Pr
         params.alpha,
         full=params.search == "full",
         seed=params.seed,
+        order=order,
         progress=part(progress, 0.2, 1.0),
         watch=sketch("dictionary"),
     )

@@ -61,6 +61,7 @@ def learn_dictionary(
     *,
     full: bool = False,
     seed: int = 0,
+    order: Array | None = None,
     progress: Progress = silent,
     watch: Callable[[Array], None] | None = None,
 ) -> Dictionary:
@@ -76,6 +77,8 @@ def learn_dictionary(
         Pass over all voxels until the objective falls no more. It ends no higher than that after the batches.
     seed : int
         Of the order of the voxels, and of the atoms drawn for unused ones.
+    order : (v,) int array, optional
+        The voxels as they stand before they are shuffled; as in the rows otherwise.
     progress : Progress
     watch : callable, optional
         Called with the maps so far, (k × v).
@@ -89,7 +92,7 @@ def learn_dictionary(
     """
     atoms = first_atoms(rows, start, part(progress, 0.0, 0.05))
     energy = np.einsum("mv,mv->v", rows, rows, dtype=np.float64)
-    batched, batches = learn_in_batches(rows, atoms, alpha, seed, part(progress, 0.05, 0.3))
+    batched, batches = learn_in_batches(rows, atoms, alpha, seed, order, part(progress, 0.05, 0.3))
     early = _coded(rows, energy, batched, alpha, None, part(progress, 0.3, 0.4 if full else 1.0), "weights of all voxels")
     early = replace(early, batches=batches)
     if watch is not None:
@@ -120,11 +123,13 @@ def first_atoms(rows: Array, maps: Array, progress: Progress = silent) -> Array:
     return np.asarray(loadings / np.where(norms == 0, 1.0, norms))
 
 
-def learn_in_batches(rows: Array, atoms: Array, alpha: float, seed: int = 0, progress: Progress = silent) -> tuple[Array, int]:
+def learn_in_batches(
+    rows: Array, atoms: Array, alpha: float, seed: int = 0, order: Array | None = None, progress: Progress = silent
+) -> tuple[Array, int]:
     """The atoms after scikit-learn's online learning, and the batches it took: same order, same stop."""
     random = np.random.RandomState(seed)
     count = rows.shape[1]
-    order = np.arange(count)
+    order = np.arange(count) if order is None else order.copy()
     random.shuffle(order)
     rounds = -(-count // BATCH)
     learner = _Online(atoms, alpha, random, min(BATCH, count), count)
