@@ -38,6 +38,10 @@ def mask_of(image: Run | Volume, method: str = "epi", progress: Progress = silen
     if method not in METHODS:
         raise InputError(f"the mask method is {method!r} and must be one of {', '.join(METHODS)}.")
     mean = mean_volume(image.data, progress)
+    known = mean[np.isfinite(mean)]
+    if not known.size or known.min() == known.max():
+        value = f"the value {known[0]:g}" if known.size else "no value"
+        raise InputError(f"{image.name} shows no brain, since all its voxels have {value}: leave it out, or mend the file.")
     mask = epi_mask(mean) if method == "epi" else background_mask(mean, opening=2, connected=True)
     require_brain(mask, method, image.name)
     return Volume(mask, image.grid, name=f"{image.name} mask")
@@ -66,7 +70,7 @@ def common_mask(masks: Sequence[Volume], threshold: float = 0.5, connected: bool
         raise InputError(f"the threshold of the common mask is {threshold} and must be a share between 0 and 1.")
     grid = masks[0].grid
     for mask in masks[1:]:
-        mask.grid.require(grid, mask.name, masks[0].name)
+        grid.require(mask.grid, masks[0].name, mask.name)
     share = np.asarray(np.sum([mask.data > 0 for mask in masks], axis=0, dtype=np.int64)) / len(masks)
     kept = tidy(np.asarray(share > min(threshold, 1 - 1e-7)), opening=0, connected=connected)
     if not kept.any():

@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from napari_connectome.core.errors import InputError, Progress, silent
 from napari_connectome.core.grid import Grid
-from napari_connectome.core.values import Maps, Run, Volume
+from napari_connectome.core.values import Maps, Regions, Run, Volume
 
 Array = npt.NDArray[Any]
-Image = TypeVar("Image", Run, Volume, Maps)
+Image = TypeVar("Image", Run, Volume, Maps, Regions)
 
 ORDERS = {"cubic": 3, "linear": 1, "nearest": 0}
 
@@ -22,40 +22,101 @@ def resample(image: Image, grid: Grid, how: str = "cubic", progress: Progress = 
 
     Parameters
     ----------
-    image : Run, Volume or Maps
+    image : Run, Volume, Maps or Regions
+        Labels are always taken from the nearest voxel; of regions that are maps, the maps are resampled.
     grid : Grid
     how : "cubic", "linear" or "nearest"
-        Cubic splines may overshoot at edges.
+        Cubic splines may go a little beyond the values of the image, at edges.
     progress : Progress
 
     Returns
     -------
     The same type
-        Equal to ``nilearn.image.resample_img(…, clip=False)``: 0 outside the image.
+        0 outside the image. Equal to ``nilearn.image.resample_img(…, clip=False)``, volume by volume: integers become floats
+        where splines are used, and keep their type otherwise; around NaN and infinities the values are first continued
+        by two voxels, and what was nearest to one is NaN.
     """
     if how not in ORDERS:
         raise InputError(f"how to resample is {how!r} and must be one of {', '.join(ORDERS)}.")
     if image.grid.matches(grid):
         return image
+    if isinstance(image, Regions):
+        return _regions(image, grid, how, progress)  # type: ignore[return-value]
     data = image.data[None] if image.data.ndim == 3 else image.data
-    kind = _kind(data.dtype, how)
-    out = np.empty((len(data), *grid.shape), dtype=kind)
+    moved = _stack(data, image.grid, grid, how, progress)
+    return type(image)(**{**vars(image), "data": moved if image.data.ndim == 4 else moved[0], "grid": grid})
+
+
+def _regions(regions: Regions, grid: Grid, how: str, progress: Progress) -> Regions:
+    names = regions.table["name"]
+    if regions.maps is not None:
+        moved = _stack(regions.maps, regions.grid, grid, how, progress)
+        return Regions.of_maps(moved, grid, names=[str(name) for name in names], source_map=regions.source_map)
+    labels = _moved(regions.labels, regions.grid, grid, "nearest")
+    here = np.isin(regions.ids, labels)
+    if not here.any():
+        raise InputError("no region lies inside the grid the regions are to be resampled to: choose another one.")
+    return Regions(labels, grid, regions.table.loc[here, ["name"]], regions.origins)
+
+
+def _stack(data: Array, source: Grid, target: Grid, how: str, progress: Progress) -> Array:
+    out = np.empty((len(data), *target.shape), dtype=_kind(data.dtype, how))
     for i, volume in enumerate(data):
-        out[i] = _resampled(volume, image.grid, grid, ORDERS[how], kind)
-        progress((i + 1) / len(data), "resampling")
-    return type(image)(**{**vars(image), "data": out.reshape(*image.data.shape[:-3], *grid.shape), "grid": grid})
+        progress(i / len(data), "resampling")
+        out[i] = _moved(volume, source, target, how)
+    return out
 
 
-def _kind(dtype: np.dtype[Any], how: str) -> np.dtype[Any]:
-    if how == "cubic" and dtype.kind in "biu":
-        return np.dtype(np.float64 if dtype.itemsize == 8 else np.float32)
-    return np.dtype(dtype)
+def _kind(stored: np.dtype[Any], how: str) -> np.dtype[Any]:
+    """The type of the resampled values."""
+    if how == "cubic" and stored.kind in "biu":
+        return np.dtype(np.float64 if stored.itemsize == 8 else np.float32)
+    return np.dtype(np.float32) if stored == np.float16 else stored.newbyteorder("=")
 
 
-def _resampled(volume: Array, source: Grid, target: Grid, order: int, kind: np.dtype[Any]) -> Array:
+def _moved(volume: Array, source: Grid, target: Grid, how: str) -> Array:
+    """One volume (z, y, x) on the target grid."""
+    voxel = np.linalg.inv(source.affine) @ target.affine  # (x, y, z) indices in the target to those in the source
+    matrix, offset = voxel[:3, :3][::-1, ::-1], voxel[:3, 3][::-1]
+    kind = _kind(volume.dtype, how)
+    missing = ~np.isfinite(volume) if volume.dtype.kind == "f" else np.zeros(0, dtype=bool)
+    given = _continued(volume, ~missing) if missing.any() else volume
+    working = np.dtype(np.uint8) if kind.kind == "b" else kind
+    out = _transformed(given.astype(working), matrix, offset, target.shape, ORDERS[how])
+    if missing.any():
+        out[_transformed(missing.astype(np.uint8), matrix, offset, target.shape, 0) > 0] = np.nan
+    return out.astype(kind, copy=False)
+
+
+def _transformed(volume: Array, matrix: Array, offset: Array, shape: tuple[int, ...], order: int) -> Array:
     from scipy.ndimage import affine_transform
 
-    voxel = np.linalg.inv(source.affine) @ target.affine  # (x, y, z) indices of the target to those of the source
-    turned, offset = voxel[:3, :3][::-1, ::-1], voxel[:3, 3][::-1]
-    matrix = np.diag(turned) if np.allclose(turned, np.diag(np.diag(turned))) else turned
-    return np.asarray(affine_transform(volume.astype(kind), matrix, offset, target.shape, order=order, output=kind))  # type: ignore[call-overload]
+    diagonal = np.diag(matrix)
+    separable = np.array_equal(matrix, np.diag(diagonal))  # several times faster, the same numbers
+    out = np.empty(shape, dtype=volume.dtype)
+    affine_transform(volume, diagonal if separable else matrix, offset, shape, output=out, order=order)  # type: ignore[call-overload]
+    return out
+
+
+def _continued(volume: Array, known: Array, steps: int = 2) -> Array:
+    """A volume whose unknown voxels within some steps of known ones have the mean of their neighbours, the others 0."""
+    from scipy.ndimage import binary_dilation
+
+    values = np.where(known, volume, 0.0).astype(np.float64)
+    for _ in range(steps):
+        total, count = _neighbours(values * known), _neighbours(known.astype(np.float64))
+        shell = binary_dilation(known) & ~known
+        values[shell] = total[shell] / count[shell]
+        known = known | shell
+    return values
+
+
+def _neighbours(volume: Array) -> Array:
+    """Sum over the six voxels that share a face with each."""
+    total = np.zeros_like(volume)
+    for axis in range(3):
+        ahead, behind = [slice(None)] * 3, [slice(None)] * 3
+        ahead[axis], behind[axis] = slice(1, None), slice(None, -1)
+        total[tuple(ahead)] += volume[tuple(behind)]
+        total[tuple(behind)] += volume[tuple(ahead)]
+    return total

@@ -122,6 +122,8 @@ class _Round:
                 source, future = self.waiting[0]
                 self._tell(source.name)
                 wait([future], timeout=POLL)
+                if not future.done() and _closed(self.executor):
+                    future.cancel()
                 if future.done():
                     self._tell(source.name)
                     self.waiting.popleft()
@@ -166,6 +168,11 @@ class _Round:
             future.cancel()
         if self.threads:  # they hear of it within a tenth of a second, and nothing of ours shall go on behind
             wait([future for _, future in self.waiting])
+
+
+def _closed(executor: Executor) -> bool:
+    """Whether a Dask client has given its scheduler up: it then forgets its futures, which would be waited for forever."""
+    return getattr(getattr(executor, "_client", None), "status", "") in ("closing", "closed")
 
 
 def _outcome(source: Source, future: Future[Any]) -> Any:

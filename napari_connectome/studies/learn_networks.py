@@ -47,16 +47,24 @@ class RunsFailed(InputError):
     """
 
     def __init__(self, failures: tuple[Failure, ...], total: int, reductions: Reductions | None = None) -> None:
-        said = "; ".join(failure.sentence.rstrip(".") for failure in failures[:SAID])
-        more = f"; and {len(failures) - SAID} more" if len(failures) > SAID else ""
-        count = f"{len(failures)} of {total} runs cannot be used: " if len(failures) > 1 else ""
-        super().__init__(f"{count}{said}{more}.")
+        super().__init__(_together(failures, total))
         self.failures, self.total, self.reductions = failures, total, reductions
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """A sentence for each."""
         return tuple(failure.sentence for failure in self.failures)
+
+
+def _together(failures: Sequence[Failure], total: int) -> str:
+    """One sentence on all failures."""
+    lost = [failure for failure in failures if failure.lost]
+    if len(lost) > 1:  # all for the same reason, which is no run's
+        return f"{len(lost)} of {total} runs could not be done, since {lost[0].sentence}"
+    said = "; ".join(failure.sentence.rstrip(".") for failure in failures[:SAID])
+    more = f"; and {len(failures) - SAID} more" if len(failures) > SAID else ""
+    count = f"{len(failures)} of {total} runs cannot be used: " if len(failures) > 1 else ""
+    return f"{count}{said}{more}."
 
 
 def learn_networks(

@@ -92,7 +92,7 @@ def test_a_broken_file_is_named_and_cancel_is_heard(cluster, files, tmp_path):
     broken = tmp_path / "sub-99.nii.gz"
     broken.write_bytes(files[0].read_bytes()[:5000])
     with cluster_executor(cluster.scheduler_address) as executor:
-        with pytest.raises(RunsFailed, match="sub-99.nii.gz is broken or cut short") as caught:
+        with pytest.raises(RunsFailed, match=r"sub-99\.nii\.gz is broken or cut short") as caught:
             reduce_runs([files[0], broken, files[1]], PARAMS, mask=MASK, executor=executor)
         assert len(caught.value.reductions.subjects) == 2
 
