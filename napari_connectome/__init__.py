@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from napari_connectome.core.values import Series as Series
     from napari_connectome.core.values import Volume as Volume
     from napari_connectome.io.design import load_design as load_design
+    from napari_connectome.io.load import load_maps as load_maps
     from napari_connectome.io.load import load_regions as load_regions
     from napari_connectome.io.load import load_run as load_run
     from napari_connectome.io.load import load_volume as load_volume
@@ -76,6 +77,7 @@ _HOME = {
     "extract_regions": "analyses.region_extraction",
     "learn_networks": "studies.learn_networks",
     "load_design": "io.design",
+    "load_maps": "io.load",
     "load_regions": "io.load",
     "load_run": "io.load",
     "load_volume": "io.load",
