@@ -39,7 +39,7 @@ class RunFile:
         "beside" is the table that BIDS naming puts beside the run, see `io.confounds.find_confounds`.
     columns : str or sequence of str, optional
         Which columns of the confounds are regressed out: a name of `io.confounds.PRESETS` ("motion 24") or column names,
-        which may hold * and ?. All where not given.
+        which may hold * and ?. Where not given "all": every column of numbers that marks no volumes.
     tr : float, optional
         Seconds; needed where the header cannot be trusted, and used instead of it.
     fd_limit : float
@@ -128,10 +128,9 @@ class RunFile:
             return run
         table = self._table(run.n_volumes)
         keep = self._keep(table)
-        if self.columns is not None:
-            from napari_connectome.io.confounds import choose_columns
+        from napari_connectome.io.confounds import choose_columns
 
-            table = choose_columns(table, self.columns)
+        table = choose_columns(table, "all" if self.columns is None else self.columns)
         return run.replace(confounds=table if table.shape[1] else None, keep=None if keep.all() else keep)
 
     def _table(self, n_volumes: int) -> pd.DataFrame:

@@ -82,9 +82,17 @@ def test_confounds_are_found_beside_and_chosen(tmp_path):
     assert np.flatnonzero(~RunFile(path, "beside", ["rot_*"]).load().keep).tolist() == [0]
     given = RunFile(path, pd.read_csv(beside, sep="\t"), ["trans_x"]).load()
     assert given.confounds.shape == (T, 1)
-    plain = RunFile(path, np.ones((T, 2))).load()
+    plain = RunFile(path, np.arange(2.0 * T).reshape(T, 2)).load()
     assert plain.confounds.shape == (T, 2)
     assert plain.keep is None
+
+
+def test_all_columns_are_ready_for_cleaning(tmp_path):
+    path = _write(tmp_path / "run.nii.gz")
+    table = _table(tmp_path / "run_confounds.tsv")
+    confounds = RunFile(path, table).load().confounds
+    assert confounds.shape == (T, 7)  # not the marks
+    assert np.isfinite(confounds.to_numpy()).all()
 
 
 def test_is_sent_as_a_name(tmp_path):
