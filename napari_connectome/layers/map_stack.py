@@ -82,6 +82,8 @@ def style_stack(layer: Image, weights: Array, mask: Array | None = None) -> tupl
     limit = symmetric_limit(size, QUANTILE)
     threshold = float(np.quantile(size, STRONG)) if size.size > DENSE * some.size else 0.0
     style_map(layer, limit, threshold)
+    top = max(limit, float(size.max(initial=0.0)))
+    layer.contrast_limits_range = (-top, top)
     return limit, threshold
 
 
