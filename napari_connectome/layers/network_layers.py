@@ -180,7 +180,7 @@ class NetworkLayers:
         if not name:
             raise InputError("a network needs a name: type at least one character.")
         which = self._order[index]
-        if name in {self._names[i] for i in self._order if i != which}:
+        if name in {other for i, other in enumerate(self._names) if i != which}:  # dropped ones may come back
             raise InputError(f"there is another network named {name}: give each its own name.")
         self._names[which] = name
         self._publish()

@@ -30,6 +30,7 @@ class _Before:
     selected: set[Layer]
     active: Layer | None
     point: tuple[float, ...]
+    axes: tuple[str, ...]
 
 
 class NetworkSketch:
@@ -105,11 +106,13 @@ class NetworkSketch:
         selection.active = before.active if before.active in self.viewer.layers else None
         if dims.ndim == len(before.point):
             dims.set_point(range(dims.ndim), before.point)
+            dims.axis_labels = before.axes
 
     def _set_aside(self, layers: Sequence[Layer]) -> None:
         selection = self.viewer.layers.selection
         visible = [(layer, layer.visible) for layer in layers]
-        self._before = _Before(visible, set(selection), selection.active, tuple(self.viewer.dims.point))
+        dims = self.viewer.dims
+        self._before = _Before(visible, set(selection), selection.active, tuple(dims.point), tuple(dims.axis_labels))
         for layer in layers:
             layer.visible = False
 

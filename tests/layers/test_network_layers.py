@@ -158,6 +158,26 @@ def test_renaming(viewer, networks):
         with pytest.raises(InputError, match="name"):
             networks.rename(0, name)
     networks.rename(0, "default mode")  # its own
+    networks.drop(1)
+    with pytest.raises(InputError, match="another network named network 2"):
+        networks.rename(0, "network 2")  # it may come back
+
+
+def test_learning_from_files_alone_can_be_cancelled(viewer, networks):
+    before = _state(viewer)
+    networks.sketch(_sketch())
+    networks.drop_sketch()
+    assert _state(viewer) == before
+
+
+def test_a_copy_of_the_layer_is_the_person_s(viewer, networks):
+    networks.show(_learned())
+    copy = Image(networks.layer.data.copy(), contrast_limits=(-1, 1), metadata=dict(networks.layer.metadata), name="copy")
+    viewer.add_layer(copy)
+    networks.rename(0, "visual")
+    networks.reorder([4, 3, 2, 1, 0])
+    assert maps_of(copy).names[0] == "network 1"
+    np.testing.assert_array_equal(stack_data(copy), _learned().data)
 
 
 def test_colours_stay_with_their_network(viewer, networks):
