@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from napari_connectome.core.errors import Progress, part, silent
 from napari_connectome.core.grid import Grid
+from napari_connectome.core.region_maps import supports
 from napari_connectome.core.voxel_reader import finite_voxels
 from napari_connectome.core.weighted_sums import Weights, used_columns, weight_matrix, weighted_sums
 
@@ -46,9 +47,9 @@ def map_series(data: Array, grid: Grid, maps: Array, volumes: Array, fwhm: float
         The solution of the smallest norm where maps depend on each other: of two that are the same, each has half. NaN for a
         map without a weight.
     """
-    weights = []
+    weights: list[Weights] = []
     for i, image in enumerate(maps):
-        weights.append(_weights(image))
+        weights += supports(image[None])
         progress(0.1 * (i + 1) / len(maps), "reading the maps")
     voxels, matrix = used_columns(weight_matrix(weights, grid))
     good = finite_voxels(data, volumes, voxels, part(progress, 0.1, 0.2))
@@ -57,15 +58,6 @@ def map_series(data: Array, grid: Grid, maps: Array, volumes: Array, fwhm: float
         _, matrix = used_columns(weight_matrix(weights, grid))
     inverse = _inverse(_products(matrix))
     return weighted_sums(data, grid, weights, volumes, fwhm, part(progress, 0.2, 1.0), "fitting the maps") @ inverse
-
-
-def _weights(image: Array) -> Weights:
-    """The voxels of a map with a weight, and their weights."""
-    flat = image.ravel()
-    voxels = np.flatnonzero(flat)
-    values = flat[voxels].astype(np.float64)
-    known = np.isfinite(values)
-    return voxels[known], values[known]
 
 
 def _only(weights: list[Weights], voxels: Array, grid: Grid) -> list[Weights]:

@@ -89,7 +89,7 @@ def weight_matrix(weights: Sequence[Weights], grid: Grid) -> Any:
 
     ends = np.cumsum([0, *(len(voxels) for voxels, _ in weights)])
     columns = np.concatenate([*(voxels for voxels, _ in weights), np.empty(0, dtype=np.int64)]).astype(np.int64)
-    values = np.concatenate([*(values for _, values in weights), np.empty(0)])
+    values = np.concatenate([*(values for _, values in weights), np.empty(0)]).astype(np.float64)
     return csr_matrix((values, columns, ends), shape=(len(weights), int(np.prod(grid.shape))))
 
 
