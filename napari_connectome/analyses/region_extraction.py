@@ -12,7 +12,6 @@ import pandas as pd
 
 from napari_connectome.core.errors import InputError, Progress, silent
 from napari_connectome.core.map_parts import MapParts, Way
-from napari_connectome.core.neighbours import connectivity_param
 from napari_connectome.core.params import Params, param
 from napari_connectome.core.pieces import Pieces, pieces
 from napari_connectome.core.region_maps import Support
@@ -52,7 +51,10 @@ class RegionExtraction(Params):
     two_sided: bool = param(
         False, "Percentile and img_value go by the size of weights, so that negative ones are kept as well."
     )
-    connectivity: int = connectivity_param(26)
+    connectivity: int = param(
+        26, "Of labels: neighbours of a voxel over faces (6), over edges too (18), or over corners too (26).",
+        choices=(6, 18, 26), title="labels' connectivity",
+    )  # fmt: skip
 
 
 def extract_regions(maps: Maps | Regions, params: RegionExtraction | None = None, *, progress: Progress = silent) -> Regions:

@@ -111,9 +111,10 @@ class MapParts:
 
     def of_map(self, i: int, way: Way, check: Callable[[], None] = lambda: None) -> Parts:
         """The parts of a map; `check` is called now and then and may raise."""
-        if i not in self._kept or self._kept[i][0] != way:
-            self._kept[i] = way, _taken_apart(self._maps[i], self.grid, way, check)
-        return self._kept[i][1]
+        known = self._kept.get(i)
+        if known is None or known[0] != way:
+            known = self._kept[i] = way, _taken_apart(self._maps[i], self.grid, way, check)
+        return known[1]
 
 
 def _taken_apart(image: Array, grid: Grid, way: Way, check: Callable[[], None]) -> Parts:

@@ -28,7 +28,7 @@ from napari_connectome.io.header import (
 )
 from napari_connectome.io.maps import SOURCE, map_names, region_columns
 from napari_connectome.io.names import Names, names_table, read_names
-from napari_connectome.io.origins import read_origins
+from napari_connectome.io.origins import read_origins, read_provenance
 from napari_connectome.io.pixels import check_type, read_pixels
 
 Array = npt.NDArray[Any]
@@ -269,7 +269,7 @@ def load_regions(path: PathLike, *, names: Names | None = None) -> Regions:
         raise InputError(f"{Path(path).name}: {error}") from error
     known = read_names(path, names, bare.ids)
     table = bare.table if known is None else names_table(known, bare.ids)
-    return Regions(bare.labels, bare.grid, table, read_origins(path))
+    return Regions(bare.labels, bare.grid, table, read_origins(path), provenance=read_provenance(path))
 
 
 def _region_maps(opened: Opened, names: Names | None) -> Regions:

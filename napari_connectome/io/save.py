@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -51,7 +52,7 @@ def save(value: Run | Volume | Maps | Regions, path: PathLike) -> None:
     elif isinstance(value, Regions) and value.maps is not None:
         _save_region_maps(value, value.maps, path)
     elif isinstance(value, Regions):
-        write_labels(path, value.labels, value.grid, value.table, value.origins)
+        write_labels(path, value.labels, value.grid, value.table, value.origins, provenance=value.provenance)
     else:
         raise InputError(f"a {type(value).__name__} cannot be saved as an image: give a Run, Volume, Maps or Regions.")
 
@@ -100,6 +101,8 @@ def write_labels(
     table: pd.DataFrame | None = None,
     origins: Origins | None = None,
     progress: Progress = silent,
+    *,
+    provenance: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Write labels as NIfTI, with a table of the names and a .json of the origins beside it; return the paths written.
 
@@ -114,6 +117,8 @@ def write_labels(
     origins : mapping of int to tuple of Origin, optional
         By label id.
     progress : callable
+    provenance : mapping, optional
+        The parameters and inputs that made them.
     """
     _require_nifti(path)
     beside: dict[Path, bytes] = {}
@@ -125,7 +130,7 @@ def write_labels(
         # Where there is nothing to add to the names, the table there may say more than they do.
         if list(table.columns) != ["name"] or not sidecar_says(names, table["name"]):
             beside[names] = _tsv(table)
-    said = origins_to_write(path, {i: found for i, found in (origins or {}).items() if i in ids})
+    said = origins_to_write(path, {i: found for i, found in (origins or {}).items() if i in ids}, provenance)
     if said is not None:
         beside[origins_file(path)] = said
     with ExitStack() as files:

@@ -146,3 +146,15 @@ def test_what_is_written_beside_is_plain(tmp_path):
     assert head.split("\t")[:3] == ["index", "name", "network"]
     assert head.split("\t")[-1] == "source_map"
     assert first.split("\t")[:3] == ["1", "network 1", "network 1"]
+
+
+def test_labels_say_how_they_were_made(tmp_path):
+    labels = np.zeros(GRID.shape, dtype=int)
+    labels[:2], labels[3:] = 1, 2
+    about = {"extraction": {"min_size": 10.0}}
+    save(nc.Regions(labels, GRID, provenance=about), tmp_path / "r.nii.gz")
+    again = load_regions(tmp_path / "r.nii.gz")
+    assert again.provenance == about
+    assert again.origins == {}
+    save(nc.Regions(labels, GRID), tmp_path / "r.nii.gz")
+    assert load_regions(tmp_path / "r.nii.gz").provenance == {}
