@@ -140,8 +140,8 @@ class NetworkRegionLayers:
         else:  # also what a stronger region of another network covers
             labels = np.r_[0, ids].astype(regions.labels.dtype)[strongest(supports(weights[mine]), regions.grid.shape)]
         table = regions.table.loc[ids]
-        of = str(table["network"].iloc[0]) if "network" in table and len(table) else "none"
-        self._one.write(labels, regions.grid, f"Regions of {of}", _features(table), provenance=dict(regions.provenance))
+        name = f"Regions of {table['network'].iloc[0]}" if "network" in table and len(table) else "No regions"
+        self._one.write(labels, regions.grid, name, _features(table), provenance=dict(regions.provenance))
         layer = self.layer
         if self._network is None and layer is not None:
             self._was_visible, layer.visible = layer.visible, False

@@ -78,10 +78,10 @@ class NetworkRegions(QWidget):
         )
         self.only = QCheckBox("Only the network shown")
         self.only.setToolTip("Show the regions of one network in separate colours: the one the slider of the networks is at.")
-        self.work = Work(self)
+        self.work, self.saving = Work(self), Work(self)
         self.message, self.about = words(), words()
         self.table = RegionTable(without=("voxels", "x", "y", "z", "hemisphere"))  # what counts is seen in a narrow dock
-        for key, width in (("index", 46), ("name", 86), ("network", 72)):
+        for key, width in (("index", 44), ("name", 76), ("network", 66), ("size_mm3", 62)):
             self.table.setColumnWidth(KEYS.index(key), width)
         self.maps_button = button("Maps as layer", "Add the weights of all regions as a layer with a slider.", self.add_maps)
         self.save_button = button(
@@ -101,7 +101,8 @@ class NetworkRegions(QWidget):
             buttons.addWidget(each, 0, i)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 4, 0, 0)
-        for part in (self.form, self.extract_button, WorkBar(self.work), self.message, self.about, self.only, self.table):
+        bars = WorkBar(self.work), WorkBar(self.saving)
+        for part in (self.form, self.extract_button, *bars, self.message, self.about, self.only, self.table):
             column.addWidget(part, 100 * (part is self.table))
         column.addLayout(buttons)
         column.addStretch(1)
@@ -109,14 +110,15 @@ class NetworkRegions(QWidget):
     def _connect(self, panel: Panel) -> None:
         panel.at_end(self._let_go)
         panel.at_end(self.pointer.close)
-        panel.at_end(self.work.close)
+        for work in (self.work, self.saving):
+            panel.at_end(work.close)
+            work.failed.connect(self._failed if work is self.work else self._not_saved)
         panel.follow(self.viewer.layers.events.removed, self._on_removed)
         self.form.changed.connect(self._on_option)
         self.only.toggled.connect(self._on_only)
         self.table.rows_chosen.connect(self._on_rows)
         self.table.renamed.connect(self._on_renamed)
         self.pointer.hovered.connect(self.table.light)
-        self.work.failed.connect(self._failed)
         self.work.cancelled.connect(self._on_cancelled)
 
     def set_networks(self, networks: NetworkLayers | None) -> None:
@@ -330,9 +332,12 @@ class NetworkRegions(QWidget):
             data, meta = layer.as_layer_data_tuple()[:2]
             written = write_labels(path, data, meta)
         except (RuntimeError, OSError) as error:  # what stands in the way leaves the writer as one of these
-            self._say(f"Not saved: {error}")
+            self._not_saved(str(error))
         else:
             self._say(f"Saved {', '.join(Path(each).name for each in written)}.")
+
+    def _not_saved(self, sentence: str) -> None:
+        self._say(f"Not saved: {sentence}")
 
     def write_maps(self, path: str) -> None:
         """Write the weights of all regions, in the background."""
@@ -343,7 +348,7 @@ class NetworkRegions(QWidget):
             save(regions, path)
             return f"Saved {Path(path).name}."
 
-        self.work.run(work, then=self._say)
+        self.saving.run(work, then=self._say)
 
     def _let_go(self) -> None:
         """Stop following the networks; the layers stay."""

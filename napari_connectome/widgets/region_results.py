@@ -23,8 +23,8 @@ from napari_connectome.widgets.work import told
 
 MOST = len(COLORS)
 """Series shown at once."""
-LEGIBLE = (0.42, 0.66)
-"""Lightness of a region's colour in the plots, so that it reads on a dark and on a light page."""
+LEGIBLE = (0.16, 0.36)
+"""Luminance of a colour in the plots, so that it reads on a dark and on a light page: yellow is light, blue is dark."""
 
 
 class RegionResults(QWidget):
@@ -230,8 +230,21 @@ def _account(found: Measurement, chosen: int) -> str:
 
 def legible(color: QColor) -> QColor:
     """A colour of the same hue that reads on any page."""
-    low, high = LEGIBLE
-    return QColor.fromHslF(max(color.hslHueF(), 0.0), color.hslSaturationF(), min(max(color.lightnessF(), low), high))
+    hue, saturation = max(color.hslHueF(), 0.0), color.hslSaturationF()
+    goal = min(max(_luminance(color), LEGIBLE[0]), LEGIBLE[1])
+    low, high = 0.0, 1.0
+    for _ in range(12):
+        middle = (low + high) / 2
+        darker = _luminance(QColor.fromHslF(hue, saturation, middle)) < goal
+        low, high = (middle, high) if darker else (low, middle)
+    return QColor.fromHslF(hue, saturation, high)
+
+
+def _luminance(color: QColor) -> float:
+    """How light a colour is to the eye, 0 to 1."""
+    parts = (color.redF(), color.greenF(), color.blueF())
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return float(0.2126 * red + 0.7152 * green + 0.0722 * blue)
 
 
 def _button(text: str, tip: str) -> QPushButton:

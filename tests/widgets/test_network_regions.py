@@ -207,7 +207,10 @@ def test_names_atlases_and_weights(window, tmp_path, monkeypatch, until):
         beside = pd.read_csv(str(path).replace(".nii.gz", ".tsv"), sep="\t")
         assert list(beside["network"]) == ["poles", "poles", "left"]
         np.testing.assert_array_equal(back.labels, window.widget.layers.layer.data)
-    assert back.maps is not None
+    assert len(back.maps) == 3
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "missing" / "maps.nii.gz"), ""))
+    QTest.mouseClick(window.widget.save_maps_button, LEFT)
+    until(lambda: window.widget.message.text().startswith("Not saved: "))
     QTest.mouseClick(window.widget.maps_button, LEFT)
     layer = window.widget.layers.maps_layer
     assert len(layer.data) == 3

@@ -521,3 +521,19 @@ def test_the_haxby_slice(make_napari_viewer, real_data, until):
         expected = ttest_ind(mean[design.volumes("face")], mean[design.volumes("house")])
         np.testing.assert_allclose(table["t"].iloc[row], expected.statistic)
         np.testing.assert_allclose(table["p"].iloc[row], expected.pvalue)
+
+
+@pytest.mark.parametrize("name", ["#ffff00", "#0000ff", "#3d34ff", "#d2f53c", "#ffffff", "#000000", "#e69f00", "#808080"])
+def test_colours_read_on_a_dark_and_on_a_light_page(name):
+    """Of a line its hue stays; it is 1.8 times lighter than a dark page and darker than a light one, as WCAG counts."""
+    from qtpy.QtGui import QColor
+
+    from napari_connectome.widgets.region_results import _luminance, legible
+
+    color, made = QColor(name), legible(QColor(name))
+    light = _luminance(made)
+    for page in ("#262930", "#efebe9"):
+        under = _luminance(QColor(page))
+        assert (max(light, under) + 0.05) / (min(light, under) + 0.05) > 1.8
+    if color.hslSaturationF() > 0:
+        assert abs(made.hslHueF() - color.hslHueF()) < 0.02
