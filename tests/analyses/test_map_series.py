@@ -9,9 +9,10 @@ import pytest
 from nilearn.maskers import NiftiMapsMasker
 from nilearn.regions import RegionExtractor
 
-from napari_connectome import Cleaning, Grid, Maps, Regions, RegionSeries, Run, region_series
+from napari_connectome import Cleaning, Grid, Maps, Regions, RegionSeries, Run, load_maps, load_run, region_series
 from napari_connectome.core import weighted_sums
 from napari_connectome.core.errors import Cancelled, InputError
+from napari_connectome.core.resampling import resample
 
 AFFINE = np.array([[3.0, 0, 0, -15], [0, 2.5, 0, -12], [0, 0, 4, -14], [0, 0, 0, 1]])
 SHAPE = (8, 9, 10)
@@ -275,3 +276,14 @@ def test_what_cannot_be_fitted_is_one_sentence():
             region_series(run, Maps(maps, GRID), RegionSeries(summary=summary))
     with pytest.raises(InputError, match="no volume of bold is kept"):
         region_series(run.replace(keep=np.zeros(60, dtype=bool)), Maps(maps, GRID))
+
+
+def test_a_real_run_and_a_real_atlas_are_nilearn_s(real_data):
+    run = load_run(real_data / "rest_group" / "rtswa_11G_1G11.nii.gz", tr=2.0)
+    atlas = load_maps(real_data / "atlas" / "DiFuMo128_MNI152NLin6Asym_2mm_maps.nii.gz")
+    maps = resample(atlas, run.grid, how="linear")
+    found = region_series(run, maps, RegionSeries(fwhm=6.0, cleaning=Cleaning()))
+    images = [nib.Nifti1Image(each.data.T.astype(np.float64), run.grid.affine) for each in (maps, run)]
+    masker = NiftiMapsMasker(images[0], resampling_target=None, smoothing_fwhm=6, detrend=True, standardize="zscore_sample")
+    _close(found.data, masker.fit_transform(images[1]), 1e-9)
+    assert len(set(found.names)) == 128
