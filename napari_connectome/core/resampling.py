@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -51,7 +52,12 @@ def _regions(regions: Regions, grid: Grid, how: str, progress: Progress) -> Regi
     names = regions.table["name"]
     if regions.maps is not None:
         moved = _stack(regions.maps, regions.grid, grid, how, progress)
-        return Regions.of_maps(moved, grid, names=[str(name) for name in names], source_map=regions.source_map)
+        there = Regions.of_maps(
+            moved, grid, names=[str(name) for name in names], source_map=regions.source_map, provenance=regions.provenance
+        )
+        if "network" not in regions.table:
+            return there
+        return replace(there, table=there.table.assign(network=regions.table["network"].to_numpy()))
     labels = _moved(regions.labels, regions.grid, grid, "nearest")
     here = np.isin(regions.ids, labels)
     if not here.any():

@@ -9,6 +9,7 @@ import pytest
 import napari_connectome as nc
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.region_maps import default_names, dense, supports
+from napari_connectome.core.resampling import resample
 
 GRID = nc.Grid((6, 7, 8), np.array([[3.0, 0, 0, -10], [0, 2, 0, 5], [0, 0, 2.5, 0], [0, 0, 0, 1]]))
 
@@ -117,3 +118,10 @@ def test_covered_regions_are_seeds_too():
     found = nc.seed_map(run, regions, params, mask)
     alone = nc.seed_map(run, nc.Regions((maps[1] > 0).astype(np.uint8), GRID), params, mask)
     np.testing.assert_array_equal(found.data[1], alone.data[0])
+
+
+def test_networks_keep_their_names_on_another_grid():
+    regions = nc.Regions.of_maps(_maps(), GRID, source_map=[0, 0, 2, 3, 3], network_names=["DMN", "x", "visual", "motor"])
+    moved = resample(regions, nc.Grid((3, 3, 4), GRID.affine @ np.diag([2.0, 2, 2, 1])), "linear")
+    assert moved.table[["name", "network"]].equals(regions.table[["name", "network"]])
+    assert moved.source_map.tolist() == regions.source_map.tolist()
