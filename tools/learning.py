@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QPushButton, QWidget
 
-from tools.hands import press, press_tab, show
+from tools.hands import choose, press, press_tab, show
 from tools.mouse import let_work
 from tools.walk import Walk
 
@@ -51,10 +51,17 @@ class LearningWalk(Walk):
         press(learning.preview_button)
 
     def cancel(self) -> float:
-        """Press Learn, and Cancel while runs are reduced; return the seconds that took."""
+        """Press Learn for something that takes long, and Cancel; return the seconds until it has stopped."""
         learning, before = self.learning, [layer.name for layer in self.viewer.layers]
+        method, starts = learning.form.widget("method"), learning.more.widget("n_init")
+        usual = method.currentText(), starts.text()
+        choose(method, "ica")
+        type_into(starts.lineEdit(), "100")
         press(learning.learn_button)
-        cancel = next(each for each in learning.findChildren(QPushButton) if each.text() == "Cancel" and each.isVisible())
+        self.wait(lambda: self._cancel_button() is not None or not learning.work.busy, learning.message)
+        cancel = self._cancel_button()
+        if cancel is None:
+            raise SystemExit("learning was over before it could be cancelled")
         start = time.perf_counter()
         QTest.mouseClick(cancel, Qt.MouseButton.LeftButton)
         self.wait(lambda: not learning.work.busy, learning.message)
@@ -62,7 +69,13 @@ class LearningWalk(Walk):
         if [layer.name for layer in self.viewer.layers] != before:
             raise SystemExit(f"Cancel left layers behind: {[layer.name for layer in self.viewer.layers]}")
         self.picture("cancelled")
+        choose(method, usual[0])
+        type_into(starts.lineEdit(), usual[1])
         return seconds
+
+    def _cancel_button(self) -> QPushButton | None:
+        buttons = self.learning.findChildren(QPushButton)
+        return next((each for each in buttons if each.text() == "Cancel" and each.isVisible()), None)
 
     def learn(self, name: str = "learned") -> None:
         """Press Learn, and wait for the networks."""
@@ -122,17 +135,18 @@ def type_into(line: QWidget, text: str) -> None:
 
 
 def walk(
-    viewer: Any, folder: Path, files: list[Path] | None = None, tr: float | None = None, networks: int = 8
+    viewer: Any, folder: Path, files: list[Path] | None = None, tr: float | None = None, networks: int = 8, fwhm: float = 4.0
 ) -> LearningWalk:
-    """The whole way: learn, cancel, learn, one network, its regions, saved."""
+    """The whole way: learn, cancel, learn two networks more, look at one, its regions, save."""
     way = LearningWalk(viewer, folder, files)
     if tr is not None:
         way.tell_tr(tr)
     way.set("n_components", f"{networks}")
+    way.set("fwhm", f"{fwhm:g}")
     way.preview_mask()
     way.learn()
-    way.set("n_components", f"{networks + 2}")
     way.cancel()
+    way.set("n_components", f"{networks + 2}")
     way.learn("learned again")
     way.browse(1, "my network")
     way.regions()

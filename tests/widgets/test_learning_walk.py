@@ -17,9 +17,9 @@ def _walk(viewer, folder, **more):
     return walk(viewer, folder, **more)
 
 
-def _check(way, runs, count):
+def _check(way, runs, **chosen):
     """What was saved is what a script makes of the same runs."""
-    networks = learn_networks(runs, Networks(n_components=count))
+    networks = learn_networks(runs, Networks(**chosen))
     maps = load_maps(way.folder / "networks.nii.gz")
     np.testing.assert_array_equal(maps.data, networks.data)
     assert maps.names[1] == "my network"
@@ -37,10 +37,10 @@ def test_six_runs_of_the_viewer(make_napari_viewer, tmp_path):
     viewer = make_napari_viewer(show=True)
     for data, about, kind in samples.resting_group():
         getattr(viewer, f"add_{kind}")(data, **about)
-    way = _walk(viewer, tmp_path, networks=8)
+    way = _walk(viewer, tmp_path, networks=14, fwhm=8.0)
     from napari_connectome.layers.spatial import is_run, run_of
 
-    _check(way, way.learning.sources, 10)
+    _check(way, way.learning.sources, n_components=16, fwhm=8.0)
     assert len([layer for layer in viewer.layers if is_run(layer)]) == 6
     assert all(run_of(layer).n_volumes == 120 for layer in viewer.layers if is_run(layer))
 
@@ -48,7 +48,7 @@ def test_six_runs_of_the_viewer(make_napari_viewer, tmp_path):
 def test_six_real_files(make_napari_viewer, real_data, tmp_path):
     files = sorted((real_data / "rest_group").glob("*.nii.gz"))
     way = _walk(make_napari_viewer(show=True), tmp_path, files=files, tr=2.0, networks=12)
-    _check(way, [RunFile(path, tr=2.0) for path in files], 14)
+    _check(way, [RunFile(path, tr=2.0) for path in files], n_components=14)
 
 
 @pytest.fixture(autouse=True)
