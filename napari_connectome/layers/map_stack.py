@@ -21,6 +21,7 @@ from napari.layers import Image, Layer
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.values import Maps
+from napari_connectome.core.words import percent
 from napari_connectome.layers.spatial import grid_of, info, is_run, layer_kwargs, placement, tell
 from napari_connectome.layers.styles import style_map, symmetric_limit
 
@@ -284,8 +285,8 @@ def words(layer: Layer, index: int) -> str:
     names, known = names_of(layer), info(layer)
     said = [names[index], f"{index + 1} of {len(names)}"]
     explained = known.get("explained")
-    if explained is not None and index < len(explained) and np.isfinite(explained[index]):
-        said.append(f"explains {100 * explained[index]:.1f} %")
+    if explained is not None and index < len(explained) and percent(explained[index]):
+        said.append(f"explains {percent(explained[index])}")
     if known.get("hidden") and known["hidden"][index]:
         said.append("hidden")
     return " · ".join(said)

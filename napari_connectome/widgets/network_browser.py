@@ -12,10 +12,11 @@ from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from napari_connectome.analyses.networks import Networks
 from napari_connectome.core.errors import Progress
 from napari_connectome.core.sources import Source
+from napari_connectome.core.words import percent
 from napari_connectome.io.save import save
 from napari_connectome.layers.network_layers import NetworkLayers
 from napari_connectome.widgets.network_courses import NetworkCourses, as_learned
-from napari_connectome.widgets.network_table import NetworkRow, NetworkTable, percent
+from napari_connectome.widgets.network_table import NetworkRow, NetworkTable
 from napari_connectome.widgets.panel import Panel, button, words
 from napari_connectome.widgets.region_results import legible
 from napari_connectome.widgets.save_as import ask_path

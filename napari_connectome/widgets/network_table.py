@@ -19,6 +19,8 @@ from qtpy.QtCore import (
 from qtpy.QtGui import QColor, QKeySequence
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QShortcut, QTableView, QWidget
 
+from napari_connectome.core.words import percent
+
 SHOWN, NAME, EXPLAINED = range(3)
 _HEADERS = (
     ("Show", "Networks without the tick are left out of the overview, of the regions and of what is saved."),
@@ -227,10 +229,3 @@ class NetworkTable(QTableView):
 
     def _on_selection(self, *_: Any) -> None:
         self.rows_chosen.emit()
-
-
-def percent(share: float) -> str:
-    """A share as one reads it: "12.3 %", "0.08 %"; nothing where it is not known."""
-    if share != share:
-        return ""
-    return f"{100 * share:.1f} %" if share >= 0.01 or share == 0 else f"{100 * share:.2g} %"
