@@ -38,7 +38,7 @@ class Networks(Params):
     )
     search: str = param(
         "early",
-        "early: stop where nilearn does, after some thousand voxels. full: go on with all until the objective falls no more.",
+        "early: stop where nilearn does, after some thousand voxels. full: pass over all until the objective falls no more.",
         choices=("early", "full"),
     )
     fwhm: float = param(

@@ -7,7 +7,7 @@ fraction of a millisecond, whatever the number of voxels and of starts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,7 +100,7 @@ def independent_maps(
     cubes = _cubes(white, part(progress, 0.0, 0.5))
     if start is None:
         seeds = np.random.RandomState(seed).randint(2**31 - 1, size=n_init)
-        begins = [np.random.RandomState(one).normal(size=white.shape) @ white.T for one in seeds]
+        begins: Iterable[Array] = (np.random.RandomState(one).normal(size=white.shape) @ white.T for one in seeds)
     else:
         n_init, begins = 1, [_turn_to(start, white)]
     best, least, converged = white, np.inf, 0

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_connectome.core.errors import Progress, silent
+from napari_connectome.core.errors import Progress, part, silent
 
 Array = npt.NDArray[Any]
 
-AT_ONCE = 1024
-"""Voxels descended together: their weights and products fit the cache."""
+AT_ONCE = 1 << 15
+"""Weights descended together: with their products they fit the cache."""
+DOING = "sparse coding"
 SWEEPS = 4
 """Sweeps over all atoms before it is looked whether the weights that are not 0 have been found."""
 MOST_SWEEPS = 1000
@@ -51,15 +52,17 @@ def sparse_code(
     progress : Progress
     """
     weights = np.zeros(products.shape) if start is None else np.array(start, dtype=np.float64)
-    count = products.shape[1]
-    for first in range(0, count, AT_ONCE):
-        piece = slice(first, first + AT_ONCE)
-        weights[:, piece] = _code(gram, np.ascontiguousarray(products[:, piece]), alpha, weights[:, piece], tol)
-        progress(min(1.0, (first + AT_ONCE) / count), "sparse coding")
+    k, count = products.shape
+    stride = max(256, AT_ONCE // max(1, k))
+    for first in range(0, count, stride):
+        piece = slice(first, min(first + stride, count))
+        step = part(progress, first / count, piece.stop / count)
+        weights[:, piece] = _code(gram, np.ascontiguousarray(products[:, piece]), alpha, weights[:, piece], tol, step)
+        step(1.0, DOING)
     return weights
 
 
-def _code(gram: Array, products: Array, alpha: float, start: Array, tol: float) -> Array:
+def _code(gram: Array, products: Array, alpha: float, start: Array, tol: float, progress: Progress) -> Array:
     """The weights of one piece of voxels; those that are done leave the descent."""
     done = np.empty_like(products)
     left, weights = np.arange(products.shape[1]), np.ascontiguousarray(start)
@@ -71,6 +74,7 @@ def _code(gram: Array, products: Array, alpha: float, start: Array, tol: float) 
         going = ~(exact | still)
         if not going.any():
             break
+        progress(1 - going.sum() / len(done[0]), DOING)
         weights = _towards(weights[:, going], solved[:, going])
         left, products = left[going], products[:, going]
     return done

@@ -97,6 +97,14 @@ def test_passes_over_all_voxels_end_no_higher_than_nilearn(theirs, seed):
     assert matched(mine.maps, stacked(seed)[1]).min() > 0.9
 
 
+def test_passes_end_no_higher_than_the_batches_from_wherever_they_begin():
+    rows, networks = stacked(4, v=1000)
+    for seed in range(6):
+        start = np.random.default_rng(seed).standard_normal((3 + seed, networks.shape[1]))
+        early, full = (learn_dictionary(rows, start, ALPHA, full=full, seed=seed) for full in (False, True))
+        assert full.objectives[-1] <= early.objectives[-1]
+
+
 def test_batches_are_those_of_scikit_learn_also_when_atoms_are_drawn_anew():
     from sklearn.decomposition import MiniBatchDictionaryLearning
 

@@ -94,6 +94,36 @@ def test_what_is_found_does_not_depend_on_the_axes_of_the_components():
     np.testing.assert_allclose(independent_maps(turn @ components, 3).maps, independent_maps(components, 3).maps, atol=1e-8)
 
 
+def test_steps_that_always_climb_lead_where_fastica_does(monkeypatch):
+    components = group_components(stacked(6), 6)
+    fast = independent_maps(components, 4)
+    monkeypatch.setattr(ica, "_fast", lambda cubes, begin, progress: (begin, False))
+    climbed = independent_maps(components, 4)
+    assert (fast.converged, climbed.converged) == (4, 4)
+    assert matched(fast.maps, climbed.maps).min() > 0.9999
+    white, heights = ica._whitened(components), []
+    cubes = ica._cubes(white, lambda done, doing: None)
+    begin = np.random.default_rng(0).standard_normal((6, 6))
+    for most in range(1, 8):
+        monkeypatch.setattr(ica, "MOST_ITERATIONS", most)
+        turn, _ = ica._climb(cubes, begin, lambda done, doing: None)
+        heights.append(((turn @ white) ** 4).sum())
+    assert np.all(np.diff(heights) >= -1e-12)
+
+
+def test_maps_that_overlap_come_to_rest_and_are_the_same_when_the_input_moves_a_little():
+    """Smooth balls, where FastICA goes round in circles, from every start to somewhere else."""
+    rng = np.random.default_rng(0)
+    places = np.argwhere(np.ones((10, 11, 9)))
+    away = ((places[:, None] - rng.choice(places, 10, replace=False)) ** 2).sum(axis=2)
+    maps = np.exp(-away / 4).reshape(-1, 5, 2).max(axis=2).T
+    rows = rng.standard_normal((20, 5)) @ maps + 0.1 * rng.standard_normal((20, maps.shape[1]))
+    first = independent_maps(group_components(rows, 5), 5)
+    moved = independent_maps(group_components(rows * (1 + 1e-6 * rng.standard_normal(rows.shape)), 5), 5)
+    assert (first.converged, moved.converged) == (5, 5)
+    assert matched(first.maps, moved.maps).min() > 0.99999
+
+
 def test_maps_to_begin_with_lead_back_to_themselves():
     components = group_components(stacked(5), 6)
     found = independent_maps(components, 5).maps
