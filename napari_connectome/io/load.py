@@ -263,6 +263,8 @@ def load_regions(path: PathLike, *, names: Names | None = None) -> Regions:
     opened = _real(open_image(path))
     if opened.is_4d:
         return _region_maps(opened, names)
+    if SOURCE in region_columns(opened.path, 1):  # one region that is a map: a fourth axis of one volume is none
+        return _region_maps(replace(opened, data=opened.data[None]), names)
     try:
         bare = Regions(_without_nan(opened.data), opened.grid)
     except InputError as error:

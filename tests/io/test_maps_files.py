@@ -79,6 +79,15 @@ def test_regions_that_are_maps_come_back_whole(tmp_path, networks):
     assert load_maps(tmp_path / "atlas.nii.gz").names == tuple(regions.table["name"])
 
 
+def test_one_region_that_is_a_map_comes_back_as_one(tmp_path):
+    regions = nc.Regions.of_maps(_data(1), GRID, names=["only"], source_map=[3], network_names=["visual"])
+    save(regions, tmp_path / "one.nii.gz")
+    again = load_regions(tmp_path / "one.nii.gz")
+    np.testing.assert_array_equal(again.maps, regions.maps)
+    assert list(again.source_map) == [3]
+    assert list(again.table["network"]) == ["visual"]
+
+
 def test_maps_are_laid_out_like_the_file_they_were_learned_from(tmp_path):
     run = load_run(_frame(tmp_path / "run.nii.gz", pixdim=[1, 3, 3, 3, 2, 0, 0, 0], xyzt_units=10))
     assert run.tr == 2.0
