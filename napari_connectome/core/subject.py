@@ -21,14 +21,14 @@ from napari_connectome.core.values import ROUNDING, Run, Volume
 
 Array = npt.NDArray[Any]
 
-AT_ONCE = 8
+AT_ONCE = 4
 """Volumes smoothed together."""
 BLOCK = 32
 """Volumes multiplied together by the weights of time."""
 UNLIKE = 1.5
 """Times as many volumes as the shortest run has: from there on it is told."""
-COLUMNS = 2048
-"""Voxels whose inner products are added up together."""
+COLUMNS = 4096
+"""Voxels multiplied together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +131,8 @@ def reduce_subject(
     mask.grid.require(head.grid, "the mask", head.name)
     if not mask.data.any():
         raise InputError("the mask is empty: choose one with voxels in the brain.")
-    time = require_usable(head, cleaning)
+    with one_thread():
+        time = require_usable(head, cleaning)
     memory.require(int(mask.data.sum()) * 4 * (len(time.weights) + BLOCK), f"reducing {head.name}")
     # The last bits of a product depend on how many threads there are; here the same run gives the same rows everywhere.
     # Two runs at once are more use to a second core than two threads for one product.
@@ -190,7 +191,9 @@ def _collect(stream: RunStream, inside: Array, time: TimeReduction, fwhm: float)
         smooth(raw[: waiting - done], out=block[done:waiting])
         if waiting == BLOCK or last:
             some = block[:waiting]
-            rows += weights[:, place[t] + 1 - waiting : place[t] + 1] @ some
+            part_of = weights[:, place[t] + 1 - waiting : place[t] + 1]
+            for piece in _pieces(v):
+                rows[:, piece] += part_of @ some[:, piece]
             total += some.sum(axis=0, dtype=np.float64)
             squares += np.einsum("bv,bv->v", some, some)
             waiting = 0
@@ -217,10 +220,14 @@ def _scale(rows: Array, level: Array, how: str, n_volumes: int) -> None:
 def _inner_products(rows: Array) -> Array:
     """rows·rowsᵀ (k × k), added up in float64 of pieces that are multiplied in float32: right to 1e-6 of the largest."""
     gram = np.zeros((len(rows), len(rows)))
-    for start in range(0, rows.shape[1], COLUMNS):
-        some = rows[:, start : start + COLUMNS]
-        gram += some @ some.T
+    for piece in _pieces(rows.shape[1]):
+        gram += rows[:, piece] @ rows[:, piece].T
     return gram
+
+
+def _pieces(v: int) -> list[slice]:
+    """The voxels in pieces whose products stay in the cache."""
+    return [slice(start, min(start + COLUMNS, v)) for start in range(0, v, COLUMNS)]
 
 
 class _Smoother:

@@ -104,6 +104,12 @@ def learn_networks(
     Returns
     -------
     NetworkMaps
+
+    Notes
+    -----
+    A file is read once for the mask and once for the reduction, volume by volume. While a run is reduced it takes 4·t·v bytes
+    (t volumes, v voxels of the mask) and those of a few volumes; what is kept of it 4·k·v for k networks. So s runs take
+    4·v·(k·s + t·w) bytes with w at a time: twenty of 168 volumes and 32,400 voxels some 50 MB and 22 MB for each worker.
     """
     params = Networks.given(params)
     asked = params if start is None else params.replace(n_components=_count(start))
