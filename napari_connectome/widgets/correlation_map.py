@@ -15,6 +15,7 @@ from napari_connectome.core.values import Run, Volume
 from napari_connectome.layers.correlation import PINNED, ROLE
 from napari_connectome.layers.preview import is_preview
 from napari_connectome.layers.spatial import grid_of, info, is_run, is_volume, run_of, volume_of
+from napari_connectome.widgets.cleaning_form import CleaningForm
 from napari_connectome.widgets.confounds import ConfoundsPanel
 from napari_connectome.widgets.form import ParamsForm
 from napari_connectome.widgets.layer_choice import LayerChoice
@@ -59,7 +60,7 @@ class CorrelationMap(Panel):
         self.mask_choice = LayerChoice(self.viewer, self._fits_mask, instead="automatic")
         self.mask_choice.setToolTip("Voxels that get a value: found from the run, or those above 0 in a layer.")
         self.form = ParamsForm(SeedMap(), fields=("fwhm", "statistic"))
-        self.cleaning = ParamsForm(FIRST_CLEANING, fields=("detrend", "high_pass", "low_pass", "filter"))
+        self.cleaning = CleaningForm(FIRST_CLEANING)
         self.confounds = ConfoundsPanel()
         self.sections = [Section(self.cleaning), Section(self.confounds)]
         self.prepare_button = QPushButton("Prepare")
@@ -181,7 +182,7 @@ class CorrelationMap(Panel):
 
     def _name_sections(self, *_: Any) -> None:
         """Say in the titles what is chosen, so that nothing has to be opened to be known."""
-        for section, text in zip(self.sections, (_in_words(self.cleaning), self.confounds.in_words()), strict=True):
+        for section, text in zip(self.sections, (self.cleaning.in_words(), self.confounds.in_words()), strict=True):
             section.setText(text)
 
     def _fits_mask(self, layer: Layer) -> bool:
@@ -191,11 +192,3 @@ class CorrelationMap(Panel):
             return mask
         grid = grid_of(run)
         return grid.matches(grid_of(layer, [grid]))
-
-
-def _in_words(form: ParamsForm[Cleaning]) -> str:
-    """The cleaning in one line."""
-    try:
-        return f"Cleaning: {form.value.in_words}"
-    except InputError:
-        return "Cleaning: see here"

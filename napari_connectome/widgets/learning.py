@@ -69,7 +69,7 @@ class Learning:
         """Reduce the runs; what could be done is kept also where the cluster was lost."""
         params = self.params if self.start is None else self.params.replace(n_components=_count(self.start))
         try:
-            with self._executor() as executor:
+            with self._executor(progress) as executor:
                 made = reduce_runs(
                     self.sources, params, mask=self.mask, kept=self.kept, leave_out=True, resample=self.resample,
                     executor=executor, progress=progress,
@@ -84,7 +84,7 @@ class Learning:
         """The mask the runs have in common, or the one that was given; no run is reduced for it."""
         if self.mask is not None:
             return self.mask
-        with self._executor() as executor:
+        with self._executor(progress) as executor:
             self.reductions = mask_of_runs(
                 self.sources,
                 self.params,
@@ -102,8 +102,8 @@ class Learning:
         failed = () if self.reductions is None else self.reductions.left_out
         return () if set(failed) <= self.agreed else failed
 
-    def _executor(self) -> AbstractContextManager[Executor | None]:
-        return cluster_executor(self.address) if self.address else nullcontext()
+    def _executor(self, progress: Progress) -> AbstractContextManager[Executor | None]:
+        return cluster_executor(self.address, progress=progress) if self.address else nullcontext()
 
     def _watch(self, sketch: Sketch) -> None:
         self.sketch = sketch

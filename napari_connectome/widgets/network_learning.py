@@ -20,12 +20,12 @@ from napari_connectome.layers.map_stack import is_stack, maps_of
 from napari_connectome.layers.network_sketch import SKETCH
 from napari_connectome.layers.preview import Preview, is_preview
 from napari_connectome.layers.spatial import info, is_volume, regions_of, volume_of
-from napari_connectome.widgets.correlation_map import _in_words
+from napari_connectome.widgets.cleaning_form import CleaningForm
 from napari_connectome.widgets.form import ParamsForm
 from napari_connectome.widgets.layer_choice import LayerChoice
 from napari_connectome.widgets.learning import Learning
 from napari_connectome.widgets.panel import Panel, button, row, words
-from napari_connectome.widgets.preferences import scheduler
+from napari_connectome.widgets.preferences import scheduler, scheduler_changed
 from napari_connectome.widgets.run_list import RunList
 from napari_connectome.widgets.section import Section
 from napari_connectome.widgets.work import Work, WorkBar
@@ -98,7 +98,7 @@ class NetworkLearning(QWidget):
         self.start_choice.setToolTip(
             "Networks to begin with: a layer of maps, or regions, one network each; they decide how many."
         )
-        self.cleaning = ParamsForm(Networks().cleaning, fields=("detrend", "high_pass", "low_pass", "filter"))
+        self.cleaning = CleaningForm(Networks().cleaning)
         self.cleaning_section = Section(self.cleaning)
         self.more = ParamsForm(Networks(), fields=("n_init", "ratio", "seed"))
         self.learn_button = QPushButton("Learn")
@@ -142,6 +142,9 @@ class NetworkLearning(QWidget):
         self.work.failed.connect(self._on_failed)
         self.work.cancelled.connect(self._on_cancelled)
         self.work.ended.connect(self._on_ended)
+        address = scheduler_changed()
+        if address is not None:
+            panel.follow(address, self._show_place)
 
     # -- what is asked for --------------------------------------------------------------------------------------------
 
@@ -346,7 +349,7 @@ class NetworkLearning(QWidget):
             self.say("")
 
     def _on_cleaning(self) -> None:
-        self.cleaning_section.setText(_in_words(self.cleaning))
+        self.cleaning_section.setText(self.cleaning.in_words())
 
     def _show_fields(self, *_: Any) -> None:
         """Switch off what the method does not ask for."""
@@ -356,6 +359,9 @@ class NetworkLearning(QWidget):
         self.more.widget("ratio").setEnabled(not dictionary)
         self.form.widget("n_components").setEnabled(self.start_choice.layer is None)
         self.form.widget("mask").setEnabled(self.mask_choice.layer is None)
+        self._show_place()
+
+    def _show_place(self, *_: Any) -> None:
         address = scheduler()
         self.place.setText(f"Runs are reduced on the cluster of {address} (Preferences > Connectome).")
         self.place.setVisible(bool(address))

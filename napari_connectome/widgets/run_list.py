@@ -164,15 +164,21 @@ class RunList(QWidget):
         troubles = self.troubles()
         if troubles:
             raise InputError(troubles[0][1])
-        usual = usual_grid(self.used)
-        others = [entry for entry in self.used if usual and usual.grid and entry.grid and not usual.grid.matches(entry.grid)]
-        usual_ones = [entry for entry in self.used if entry not in others]
-        return [entry.source(self.regressed) for entry in (*usual_ones, *others)]
+        others = self._others()
+        first = [entry for entry in self.used if entry not in others]
+        return [entry.source(self.regressed) for entry in (*first, *others)]
 
     def troubles(self) -> list[tuple[RunEntry, str]]:
         """The ticked runs that cannot be learned from, as far as that is known without reading them, with a sentence each."""
         found = zip(self.entries, self._states(), strict=True)
         return [(entry, state.sentence) for entry, state in found if entry.used and state.sentence and not entry.failed]
+
+    def _others(self) -> list[RunEntry]:
+        """The ticked runs that are on another grid than most are."""
+        usual = usual_grid(self.used)
+        if usual is None or usual.grid is None:
+            return []
+        return [entry for entry in self.used if entry.grid is not None and not usual.grid.matches(entry.grid)]
 
     def leave_out(self, entries: Iterable[RunEntry]) -> None:
         """Untick runs."""
@@ -387,6 +393,8 @@ class RunList(QWidget):
         usual = usual_grid(self.used)
         grid = "" if usual is None or usual.grid is None else f", {usual.grid.size} voxels of {_voxel(usual.grid.voxel_size)}"
         parts = [f"{some(len(self.used), 'run')}{grid}."]
+        if self.resample.isChecked() and self._others():
+            parts.append(f"{some(len(self._others()), 'run')} will be resampled to that.")
         if troubled:
             parts.append(f"{some(len(troubled), 'run')} cannot be used: {troubled[0]}")
         return " ".join(parts)

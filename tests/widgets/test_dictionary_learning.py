@@ -123,18 +123,22 @@ def test_closing_the_panel_while_it_learns_leaves_nothing_behind(viewer, panel, 
     assert len(viewer.layers) == 0
 
 
-def test_the_address_of_a_scheduler_is_a_preference(viewer):
+def test_the_address_of_a_scheduler_is_a_preference(panel):
     from napari.settings import get_plugin_settings
 
     from napari_connectome.widgets.preferences import scheduler
 
     assert scheduler() == ""
+    assert not panel.learning.place.isVisible()
     settings = get_plugin_settings("napari-connectome")
     settings.cluster.scheduler = " tcp://192.168.0.1:8786 "
     try:
         assert scheduler() == "tcp://192.168.0.1:8786"
+        assert "cluster of tcp://192.168.0.1:8786" in panel.learning.place.text()
+        assert panel.learning.place.isVisible()
     finally:
         settings.cluster.scheduler = ""
+    assert not panel.learning.place.isVisible()
 
 
 def test_the_panel_fits_a_narrow_dock(panel):

@@ -236,13 +236,13 @@ def test_a_cluster_that_is_not_there_is_one_sentence(learning, learn, monkeypatc
     from napari_connectome.widgets import network_learning
 
     @contextmanager
-    def nobody(address):
+    def nobody(address, progress):
         raise InputError(f"no Dask scheduler answers at {address}: start it.")
         yield
 
     monkeypatch.setattr(network_learning, "scheduler", lambda: "tcp://nowhere:8786")
     monkeypatch.setattr(module, "cluster_executor", nobody)
-    learning._show_fields()
+    learning._show_place()
     assert "tcp://nowhere:8786" in learning.place.text()
     learn()
     assert learning.message.text() == "No Dask scheduler answers at tcp://nowhere:8786: start it."
@@ -258,7 +258,7 @@ def test_the_executor_of_the_cluster_is_used(learning, learn, monkeypatch):
     asked = []
 
     @contextmanager
-    def cluster(address):
+    def cluster(address, progress):
         asked.append(address)
         with ThreadPoolExecutor(2) as executor:
             yield executor
