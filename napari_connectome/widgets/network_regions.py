@@ -60,6 +60,7 @@ class NetworkRegions(QWidget):
         self.networks: NetworkLayers | None = None
         self.regions: Regions | None = None
         self._named: RegionLayer | None = None  # the names they have now
+        self._map_was_seen = False
         self._extractor: RegionExtractor | None = None
         self._of: tuple[Any, ...] = ()  # the networks it is prepared for
         self.layers = NetworkRegionLayers(self.viewer)
@@ -77,11 +78,13 @@ class NetworkRegions(QWidget):
             "Extract regions", "Take the networks apart into regions; from then on these follow the parameters.", self.extract
         )
         self.only = QCheckBox("Only the network shown")
-        self.only.setToolTip("Show the regions of one network in separate colours: the one the slider of the networks is at.")
+        self.only.setToolTip(
+            "Show the regions of one network in separate colours, the one the slider of the networks is at, without its map."
+        )
         self.work, self.saving = Work(self), Work(self)
         self.message, self.about = words(), words()
         self.table = RegionTable(without=("voxels", "x", "y", "z", "hemisphere"))  # what counts is seen in a narrow dock
-        for key, width in (("index", 44), ("name", 76), ("network", 66), ("size_mm3", 62)):
+        for key, width in (("index", 50), ("name", 80), ("network", 74), ("size_mm3", 58)):
             self.table.setColumnWidth(KEYS.index(key), width)
         self.maps_button = button("Maps as layer", "Add the weights of all regions as a layer with a slider.", self.add_maps)
         self.save_button = button(
@@ -231,6 +234,12 @@ class NetworkRegions(QWidget):
             self._show()
 
     def _on_only(self, on: bool) -> None:
+        """Show one network's regions, or all; its map, whose colours they would mix with, makes room for them."""
+        layer = None if self.networks is None else self.networks.layer
+        if layer is not None and on:
+            self._map_was_seen, layer.visible = layer.visible, False
+        elif layer is not None and self._map_was_seen:
+            layer.visible, self._map_was_seen = True, False
         self._show_only()
         self._show()
 

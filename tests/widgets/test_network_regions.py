@@ -116,6 +116,7 @@ def test_one_network_alone_follows_the_slider(window):
     widget = window.widget
     QTest.mouseClick(widget.only, LEFT, NONE, QPoint(8, widget.only.height() // 2))
     assert set(np.unique(widget.layers.one_layer.data)) == {0, 1, 2}
+    assert not window.networks.layer.visible
     assert column(window, "network") == ["poles", "poles"]
     window.networks.look(1)
     assert set(np.unique(widget.layers.one_layer.data)) == {0, 3}
@@ -125,6 +126,7 @@ def test_one_network_alone_follows_the_slider(window):
     assert set(np.unique(widget.layers.one_layer.data)) == {0, 3}
     widget.only.click()
     assert widget.layers.one_layer is None
+    assert window.networks.layer.visible
     assert len(column(window, "network")) == 3
 
 
