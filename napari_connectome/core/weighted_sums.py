@@ -24,6 +24,8 @@ AT_ONCE = 2**20
 """Values summed together, some MB."""
 VOLUMES = 16
 """Volumes summed together: a sparse matrix is several times quicker with some columns than with one, not with more."""
+OVERLAP = 10
+"""Weights a voxel has, on average, from which this is worth putting the volumes together (measured)."""
 SMOOTH_VOLUME = 40
 """Smoothing one voxel of a volume costs as much as this many weights in a sum (measured)."""
 
@@ -68,12 +70,15 @@ def weighted_sums(
     read = reader(data, grid, where, fwhm if smooth_data else 0.0)
     progress = part(progress, start, 1.0)
     out = np.empty((len(volumes), len(weights)))
-    step = min(VOLUMES, max(1, AT_ONCE // max(1, len(where))))
+    step = min(VOLUMES, max(1, AT_ONCE // max(1, len(where)))) if matrix.nnz > OVERLAP * len(where) else 1
     for row in range(0, len(volumes), step):
-        block = np.stack([read(t) for t in volumes[row : row + step]], dtype=np.float64)
+        some = volumes[row : row + step]
+        block = np.empty((len(where), len(some)))
+        for column, t in enumerate(some):
+            block[:, column] = read(t)
         if fwhm > 0 and not np.isfinite(block).all():
             np.nan_to_num(block, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-        out[row : row + step] = (matrix @ block.T).T
+        out[row : row + step] = (matrix @ block).T
         progress(min(1.0, (row + step) / len(volumes)), doing)
     return out
 

@@ -72,8 +72,10 @@ def test_overlapping_maps_are_fitted_as_nilearn_fits_them(seed, r, width):
 @pytest.mark.parametrize("layout", ["C", "turned"])
 @pytest.mark.parametrize("fwhm", [0.0, 6.0])
 @pytest.mark.parametrize("way", [0, 10**9], ids=["smoothed data", "smoothed weights"])
-def test_every_kind_of_run_whichever_way_it_is_smoothed(kind, layout, fwhm, way, monkeypatch):
+@pytest.mark.parametrize("overlap", [0, 10**9], ids=["volumes together", "one by one"])
+def test_every_kind_of_run_whichever_way_it_is_smoothed(kind, layout, fwhm, way, overlap, monkeypatch):
     monkeypatch.setattr(weighted_sums, "SMOOTH_VOLUME", way)
+    monkeypatch.setattr(weighted_sums, "OVERLAP", overlap)
     monkeypatch.setattr(weighted_sums, "VOLUMES", 7)
     maps = _blobs(5)
     run = _run(maps, kind, 20, layout)
