@@ -353,3 +353,12 @@ def test_progress_grows_and_names_the_runs(files):
     said = " ".join(doing for _, doing in told)
     for i in (1, 2, 3):
         assert f"reducing sub-0{i} ({i} of 3)" in said
+
+
+def test_the_mask_alone_is_the_one_runs_are_reduced_in(files, monkeypatch):
+    wanted = reduce_runs(files, PARAMS)
+    alone = study.mask_of_runs(files, PARAMS)
+    np.testing.assert_array_equal(alone.mask.data, wanted.mask.data)
+    assert alone.subjects == ()
+    monkeypatch.setattr(study, "mask_of", lambda *args: pytest.fail("looked for again"))
+    _same(reduce_runs(files, PARAMS, kept=alone), wanted)
