@@ -10,6 +10,7 @@ from napari_connectome.layers.styles import (
     BLUE_RED,
     COLD_HOT,
     MASK_COLOR,
+    distinct_colors,
     set_threshold,
     style_map,
     style_outline,
@@ -157,3 +158,13 @@ def test_on_the_screen(make_napari_viewer):
         assert colors[i][2] > colors[i][0] + 30
     for i in (5, 6):
         assert colors[i][0] > colors[i][2] + 30
+
+
+def test_labels_have_bright_colours_of_their_own():
+    colors = distinct_colors(40)
+    assert np.array_equal(colors[:9], distinct_colors(8))  # the same however many there are
+    assert not colors[0].any()
+    assert np.all(colors[1:, 3] == 1)
+    assert len({tuple(color) for color in colors}) == 41
+    assert colors[1:, :3].max(axis=1).min() >= 0.75
+    assert np.abs(np.diff(colors[1:, :3], axis=0)).sum(axis=1).min() > 0.4
