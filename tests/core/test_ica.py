@@ -105,7 +105,7 @@ def test_steps_that_always_climb_lead_where_fastica_does(monkeypatch):
     cubes = ica._cubes(white, lambda done, doing: None)
     begin = np.random.default_rng(0).standard_normal((6, 6))
     for most in range(1, 8):
-        monkeypatch.setattr(ica, "MOST_ITERATIONS", most)
+        monkeypatch.setattr(ica, "CLIMBS", most)
         turn, _ = ica._climb(cubes, begin, lambda done, doing: None)
         heights.append(((turn @ white) ** 4).sum())
     assert np.all(np.diff(heights) >= -1e-12)
