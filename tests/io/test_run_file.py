@@ -147,7 +147,7 @@ def test_what_the_header_tells_is_told_before_anything_is_read(tmp_path, make, s
 def test_a_tr_that_is_not_known_is_asked_for(tmp_path):
     image = nib.Nifti1Image(np.ones((5, 6, 7, T), "i2"), np.eye(4))
     nib.save(image, tmp_path / "run.nii")
-    with pytest.raises(InputError, match="the TR of run.nii is not known"):
+    with pytest.raises(InputError, match=r"the TR of run\.nii is not known"):
         RunFile(tmp_path / "run.nii").check()
     assert RunFile(tmp_path / "run.nii", tr=1.5).stream().head.tr == 1.5
 
@@ -174,7 +174,7 @@ def test_broken_files_are_told_while_their_volumes_pass(tmp_path, how):
         path.write_bytes(packed)
     else:
         path.write_bytes(gzip.compress(gzip.decompress(packed)[:-4000]))
-    with pytest.raises(InputError, match="run.nii.gz is (broken or )?cut short"):
+    with pytest.raises(InputError, match=r"run\.nii\.gz is (broken or )?cut short"):
         for _ in RunFile(path).stream().volumes:
             pass
 
