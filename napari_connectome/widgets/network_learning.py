@@ -256,6 +256,7 @@ class NetworkLearning(QWidget):
     def _stopped(self) -> None:
         """Nothing has come of it but reductions, which are kept."""
         learning, self.learning = self.learning, None
+        self.preview_button.setChecked(self.preview.layer is not None)
         if learning is not None:
             self.kept = learning.reductions or self.kept
             self.ended.emit()

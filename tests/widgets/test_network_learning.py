@@ -169,6 +169,23 @@ def test_the_mask_is_shown_before(learning, learn, until, loads):
     assert int(np.count_nonzero(learning.got[0].mask.data)) == inside
 
 
+def test_a_preview_that_is_cancelled_shows_nothing(learning, until, monkeypatch):
+    from napari_connectome.widgets.work import Job
+
+    original = Job._progress
+
+    def stop(job, fraction, doing):
+        job.cancel()
+        original(job, fraction, doing)
+
+    monkeypatch.setattr(Job, "_progress", stop)
+    learning.preview_button.click()
+    until(lambda: not learning.work.busy)
+    assert not learning.preview_button.isChecked()
+    assert len(learning.viewer.layers) == 0
+    assert learning.message.text().startswith("Cancelled; nothing was changed.")
+
+
 def test_a_mask_on_display_is_dropped_once_it_is_not_the_one_used(learning, until):
     learning.preview_button.click()
     until(lambda: not learning.work.busy)
