@@ -80,7 +80,7 @@ def test_regions_that_are_maps_come_back_whole(tmp_path, networks):
 
 
 def test_one_region_that_is_a_map_comes_back_as_one(tmp_path):
-    regions = nc.Regions.of_maps(_data(1), GRID, names=["only"], source_map=[3], network_names=["visual"])
+    regions = nc.Regions.of_maps(_data(1), GRID, names=["only"], source_map=[3], network_names=["a", "b", "c", "visual"])
     save(regions, tmp_path / "one.nii.gz")
     again = load_regions(tmp_path / "one.nii.gz")
     np.testing.assert_array_equal(again.maps, regions.maps)
