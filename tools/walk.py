@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import QFileDialog, QWidget
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
 
 from tools.hands import press
 from tools.mouse import let_work
@@ -61,6 +62,7 @@ class Walk:
     def picture(self, name: str) -> None:
         """Write the window as it is on the screen."""
         let_work(lambda: False, 0.3)
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # old sliders, which only a running application lets go
         path = self.folder / f"{len([p for p in self.written if p.suffix == '.png']) + 1:02}-{name.replace(' ', '-')}.png"
         self.viewer.window.screenshot(str(path), canvas_only=False, flash=False)
         self.written.append(path)
