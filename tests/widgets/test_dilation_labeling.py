@@ -12,6 +12,7 @@ from napari_connectome import Grid, load_regions
 from napari_connectome.core.origins import Origin, origins_to_dict
 from napari_connectome.layers.spatial import layer_kwargs
 from napari_connectome.widgets.dilation_labeling import DilationLabeling
+from napari_connectome.widgets.region_table import ORIGIN
 
 GRID = Grid((10, 14, 12), np.array([[6.0, 0, 0, -33], [0, 6, 0, -39], [0, 0, 6, -27], [0, 0, 0, 1]]))
 Z = 3.0
@@ -331,7 +332,7 @@ def test_combining_with_another_layer(window, until):
     _click(panel.edit.apply_button)
     assert panel.regions.names == {1: "left", 4: "middle"}
     assert panel.regions.origins == {1: (TEST,), 4: (TEST,)}
-    until(lambda: not panel.table.isColumnHidden(13))
+    until(lambda: not panel.table.isColumnHidden(ORIGIN))
     panel.table.selectRow(0)
     assert "Made from face > house, t ≥ 5 in run 1" in panel.about.text()
     _choose(panel, "Unite with a layer")
