@@ -31,7 +31,7 @@ def make(folder: Path, subjects: int = SUBJECTS) -> list[Path]:
 
 
 def _weights() -> Array:
-    """The networks (k, z, y, x): each of two to four places with a width of 9 mm, on both sides."""
+    """The networks (k, z, y, x): each of two to four places with a width of 12 mm, on both sides."""
     rng = np.random.default_rng(7)
     inside = data.brain(SHAPE)
     voxels = np.argwhere(inside).astype(np.float32)
@@ -43,7 +43,7 @@ def _weights() -> Array:
             for side in (1, -1):  # as most networks, on both
                 there = np.array([centre[0], centre[1], middle + side * (centre[2] - middle)], dtype=np.float32)
                 away = ((voxels - there) ** 2).sum(axis=1) * SHAPE.voxel**2
-                total = np.maximum(total, np.exp(-away / (2 * 9.0**2)))
+                total = np.maximum(total, np.exp(-away / (2 * 12.0**2)))
         network[inside] = total
     return weights
 
@@ -51,7 +51,7 @@ def _weights() -> Array:
 def _volumes(rng: np.random.Generator, weights: Array) -> Iterator[Array]:
     """Volumes (z, y, x) int16: networks, a drift and noise on a baseline; a noisy surround as in raw EPI."""
     inside = data.brain(SHAPE)
-    courses = data.slow(rng, SHAPE, NETWORKS).astype(np.float32) * rng.uniform(8, 16, NETWORKS).astype(np.float32)
+    courses = data.slow(rng, SHAPE, NETWORKS).astype(np.float32) * rng.uniform(16, 32, NETWORKS).astype(np.float32)
     baseline = np.where(inside, 700 + 200 * rng.random(inside.shape), 20).astype(np.float32)
     drift = rng.standard_normal(inside.shape, dtype=np.float32) * 4 * inside
     grain = np.where(inside, 10, 5).astype(np.float32)

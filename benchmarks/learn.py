@@ -41,14 +41,13 @@ def load_nilearn() -> None:
     import nilearn.decomposition  # noqa: F401
 
 
-def nilearn(folder: Path, *start: Path) -> Any:
-    """The fitted estimator, from the files; from the given start if there is one."""
+def nilearn(folder: Path) -> Any:
+    """The fitted estimator, from the files."""
     from nilearn.decomposition import DictLearning
 
     estimator = DictLearning(
-        n_components=group.NETWORKS, alpha=10, smoothing_fwhm=4.0, standardize="zscore_sample", random_state=0, memory_level=0,
-        dict_init=str(start[0]) if start else None,
-    )  # fmt: skip
+        n_components=group.NETWORKS, alpha=10, smoothing_fwhm=4.0, standardize="zscore_sample", random_state=0, memory_level=0
+    )
     return estimator.fit([str(path) for path in paths(folder)])
 
 
@@ -73,12 +72,13 @@ def rows(folder: Path, repeats: int) -> list[measure.Row]:
     runs = folder / "group"
     load_ours()
     load_nilearn()
-    estimator = nilearn(runs)
-    start = start_of(estimator, folder)
-    theirs, mine = nilearn(runs, start), ours(runs, start)
-    inside = estimator.mask_img_.get_fdata().T > 0
+    theirs = nilearn(runs)
+    start = start_of(theirs, folder)
+    mine = ours(runs, start)
+    inside = theirs.mask_img_.get_fdata().T > 0
     require_same_voxels(mine, inside)
     r = matched(mine.data[:, inside], np.stack([image[inside] for image in theirs.components_img_.get_fdata().T]))
+    print(np.round(np.sort(r), 4), mine.objective, mine.score)
     measure.require_agreement("networks (1 - |r|)", float(1 - r.min()), 1 - SIMILAR)
     full = ours(runs, start, search="full")
     times = measure.timed({"ours": lambda: ours(runs), "nilearn": lambda: nilearn(runs)}, min(repeats, 3))

@@ -22,7 +22,8 @@ from napari_connectome.core.values import Maps, Regions, Run, Series, Volume
 Array = npt.NDArray[Any]
 
 _BASELINE = {"grey": 850.0, "white": 700.0, "csf": 1050.0, "rim": 90.0}
-_BLOB = 6.0  # mm, standard deviation of a node
+_BLOB, _WIDE = 6.0, 10.0  # mm, standard deviation of a node; in a group, whose subjects differ in place
+_STRENGTH, _STRONG = 0.016, 0.03  # of the baseline, standard deviation of a network's course; in a group
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,11 +93,14 @@ def resting_state(n_volumes: int = 200, tr: float = 2.0, seed: int = 0) -> Resti
     fine = mni_grid(2.0)
     head = tissues(fine)
     rng = np.random.default_rng([2, seed])
-    return _rest(rng, head.halved(), mni_grid(4.0), anatomy(head, fine), network_seeds(), np.ones(8), n_volumes, tr)
+    return _rest(rng, head.halved(), mni_grid(4.0), anatomy(head, fine), network_seeds(), np.full(8, _STRENGTH), n_volumes, tr)
 
 
 def resting_group(n_subjects: int = 6, n_volumes: int = 120, tr: float = 2.0, seed: int = 0) -> list[RestingState]:
-    """Subjects with the same networks on the MNI grid at 5 mm: own time courses, strengths (± 25 %) and places (sd 2 mm)."""
+    """Subjects with the same networks on the MNI grid at 5 mm: own time courses, strengths (± 25 %) and places (sd 2 mm).
+
+    The networks are wider and stronger than those of `resting_state`, so that learning from a few short runs finds them.
+    """
     fine = mni_grid(2.5)
     head = tissues(fine)
     background, coarse, grid = anatomy(head, fine), head.halved(), mni_grid(5.0)
@@ -105,8 +109,8 @@ def resting_group(n_subjects: int = 6, n_volumes: int = 120, tr: float = 2.0, se
         rng = np.random.default_rng([3, seed, subject])
         nodes = network_seeds()
         nodes[["x", "y", "z"]] += 2.0 * np.clip(rng.standard_normal((len(nodes), 3)), -2, 2)
-        strengths = rng.uniform(0.75, 1.25, 8)
-        group.append(_rest(rng, coarse, grid, background, nodes, strengths, n_volumes, tr, f"sub-{subject + 1:02d}"))
+        strengths = _STRONG * rng.uniform(0.75, 1.25, 8)
+        group.append(_rest(rng, coarse, grid, background, nodes, strengths, n_volumes, tr, f"sub-{subject + 1:02d}", _WIDE))
     return group
 
 
@@ -127,15 +131,16 @@ def _rest(
     n_volumes: int,
     tr: float,
     name: str = "resting-state phantom",
+    width: float = _BLOB,
 ) -> RestingState:
     names = list(dict.fromkeys(nodes["network"]))
-    weights = np.stack([_blobs(grid, nodes[nodes["network"] == network], head) for network in names])
+    weights = np.stack([_blobs(grid, nodes[nodes["network"] == network], head, width) for network in names])
     series = _orthonormal(_in_band(rng, n_volumes, tr, len(names), 0.01, 0.1))
     baseline = _baseline(head, grid)
     voxels = baseline > 0
     bold = baseline[voxels] * (1 + _noise(rng, n_volumes, baseline[voxels]))
     for weight, strength, course in zip(weights, strengths, series.T, strict=True):
-        _add(bold, course * 0.016 * strength, (weight * baseline)[voxels])
+        _add(bold, course * strength, (weight * baseline)[voxels])
     motion = _motion(rng, n_volumes)
     _add_motion(bold, motion, baseline, voxels, grid)
     _add_physiology(rng, bold, tr, head, baseline, voxels)
