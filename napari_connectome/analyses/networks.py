@@ -37,9 +37,16 @@ class Networks(Params):
         10.0, "How sparse the maps of a dictionary are: more leaves fewer voxels.", low=0.0, step=1.0, title="sparsity"
     )
     search: str = param(
-        "early",
-        "early: stop where nilearn does, after some thousand voxels. full: pass over all until the objective falls no more.",
-        choices=("early", "full"),
+        "full",
+        "full: pass over all voxels until the objective falls no more. early: stop where nilearn does, after some thousand of "
+        "them.",
+        choices=("full", "early"),
+    )
+    reduction: str = param(
+        "exact",
+        "What is kept of each run. exact: its leading principal components. randomized: nilearn's, the last of them rough; "
+        "with search early and its start, its very maps.",
+        choices=("exact", "randomized"),
     )
     fwhm: float = param(
         4.0, "Width of the Gaussian that smooths the runs first; 0 is off.",

@@ -53,7 +53,12 @@ def cross_products(rows: Array, maps: Array, progress: Progress = silent) -> Arr
 
 
 def leading(
-    rows: Array, n: int, progress: Progress = silent, scale: Array | None = None, gram: Array | None = None
+    rows: Array,
+    n: int,
+    progress: Progress = silent,
+    scale: Array | None = None,
+    gram: Array | None = None,
+    sketch: Array | None = None,
 ) -> tuple[Array, Array]:
     """Return the n largest singular values (n,) and the unit rows (n × v) that belong to them, float64.
 
@@ -67,24 +72,61 @@ def leading(
         What each row is multiplied by first.
     gram : (m × m) array, optional
         The `inner_products` of the rows, where they are known.
+    sketch : (m × l) array, optional
+        Components are looked for in these l combinations of the rows only, see `sketched`, and so are rough.
 
     Notes
     -----
     Exact but for singular values below 1e-7 of the largest, whose rows are not determined; where the value is 0, the row is
     0. The largest magnitude of each row is positive, so that the same rows give the same signs.
     """
-    from scipy.linalg import eigh
-
-    m = len(rows)
     if gram is None:
         gram = inner_products(rows, part(progress, 0.0, 0.7))
     if scale is not None:
         gram = gram * np.outer(scale, scale)
-    values, vectors = eigh(gram, subset_by_index=[m - n, m - 1])
-    singular = np.sqrt(np.maximum(values[::-1], 0.0))
-    turn = vectors[:, ::-1].T * (1 if scale is None else scale)
-    turn *= np.divide(1.0, singular, out=np.zeros(n), where=singular > 0)[:, None]
+    singular, turn = _directions(gram, n, np.eye(len(gram)) if sketch is None else sketch)
+    turn = turn * (1 if scale is None else scale)
     unit = products(turn, rows, part(progress, 0.7, 1.0))
     peak = np.take_along_axis(unit, np.abs(unit).argmax(axis=1)[:, None], axis=1)
     unit *= np.where(peak < 0, -1.0, 1.0)
     return singular, unit
+
+
+def _directions(gram: Array, n: int, within: Array) -> tuple[Array, Array]:
+    """Singular values (n,) of the rows with this Gram matrix, and what makes unit rows of them (n × m).
+
+    They are those of the rows' part in the span of ``withinᵀ·rows``: of all of it where `within` is the identity.
+    """
+    from scipy.linalg import cholesky, eigh, solve_triangular
+
+    m = len(gram)
+    if within.shape == (m, m):
+        values, vectors = eigh(gram, subset_by_index=[m - n, m - 1])
+        singular = np.sqrt(np.maximum(values[::-1], 0.0))
+        return singular, vectors[:, ::-1].T * np.divide(1.0, singular, out=np.zeros(n), where=singular > 0)[:, None]
+    reach = gram @ within
+    basis = solve_triangular(cholesky(within.T @ reach, lower=True), within.T, lower=True)  # basis·rows are orthonormal
+    left, singular, _ = np.linalg.svd(basis @ gram, full_matrices=False)
+    return singular[:n], left[:, :n].T @ basis
+
+
+def sketched(gram: Array, random: Array, rounds: int) -> Array:
+    """The span (m × l) that randomised singular value decomposition looks for components in.
+
+    Parameters
+    ----------
+    gram : (m × m) array
+        The `inner_products` of the rows.
+    random : (m × l) array
+    rounds : int
+        Power iterations.
+
+    Notes
+    -----
+    Halko, Martinsson & Tropp 2011 (SIAM Review 53). In exact arithmetic it is that of
+    ``sklearn.utils.extmath.randomized_range_finder``, found from the small Gram matrix instead of the wide rows.
+    """
+    span = random.astype(np.float64)
+    for _ in range(rounds):
+        span, _ = np.linalg.qr(gram @ span)
+    return span

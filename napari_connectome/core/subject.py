@@ -12,7 +12,7 @@ import numpy.typing as npt
 from napari_connectome.core import memory
 from napari_connectome.core.cleaning import Cleaning, cleaning_matrix
 from napari_connectome.core.errors import InputError, Progress, part, silent
-from napari_connectome.core.principal import leading
+from napari_connectome.core.principal import leading, sketched
 from napari_connectome.core.reduction import FEWEST, TimeReduction, extent, reduce_time
 from napari_connectome.core.smoothing import apply_axes, axis_matrix, kernel_radius
 from napari_connectome.core.streams import RunStream
@@ -29,6 +29,8 @@ UNLIKE = 1.5
 """Times as many volumes as the shortest run has: from there on it is told."""
 COLUMNS = 4096
 """Voxels multiplied together."""
+SMALL, OVERSAMPLES = 500, 10
+"""nilearn's: up to this many voxels and volumes it decomposes exactly; how many more directions than rows it looks in."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +104,13 @@ class Reductions:
 
 
 def reduce_subject(
-    run: Run | RunStream, mask: Volume, n: int, fwhm: float, cleaning: Cleaning, progress: Progress = silent
+    run: Run | RunStream,
+    mask: Volume,
+    n: int,
+    fwhm: float,
+    cleaning: Cleaning,
+    progress: Progress = silent,
+    seed: int | None = None,
 ) -> SubjectReduction:
     """Smooth, clean and scale a run and keep its n leading rows.
 
@@ -119,6 +127,9 @@ def reduce_subject(
     cleaning : Cleaning
         With every `standardize`, each voxel's mean over time is taken off: what is kept is its change.
     progress : Progress
+    seed : int, optional
+        Where given, the rows are those of nilearn: of randomised singular value decomposition from this seed. The last of
+        them are rough. They are not the first of those of a reduction to more.
 
     Notes
     -----
@@ -143,9 +154,23 @@ def reduce_subject(
             raise InputError(f"no voxel of the mask changes over time in {head.name}, which may hold zeros only: leave it out.")
         gram = _inner_products(rows)
         count = min(n, len(rows))
-        singular, unit = leading(rows, count, part(progress, 0.8, 1.0), gram=gram)
+        sketch = None if seed is None else _sketch(gram, time.basis, rows.shape[1], count, seed)
+        singular, unit = leading(rows, count, part(progress, 0.8, 1.0), gram=gram, sketch=sketch)
     kept = (singular[:, None] * unit).astype(np.float32)
     return SubjectReduction(head.name, kept, float(np.trace(gram)), len(time.basis), head.tr, whole=count == len(rows))
+
+
+def _sketch(gram: Array, basis: Array, v: int, n: int, seed: int) -> Array | None:
+    """Where nilearn looks for the n components of t' × v data, given their reduced rows; None where it looks everywhere.
+
+    nilearn draws a random series for each of n and ten more; in the rows that are the data but for `basis` (t' × k), its
+    transpose times these.
+    """
+    t = len(basis)
+    if max(t, v) <= SMALL or not n < 0.8 * min(t, v):
+        return None
+    random = np.random.RandomState(seed).normal(size=(t, n + OVERSAMPLES)).astype(np.float32)
+    return sketched(gram, basis.T @ random, 7 if n < 0.1 * min(t, v) else 4)
 
 
 def require_usable(run: Run, cleaning: Cleaning) -> TimeReduction:

@@ -298,7 +298,9 @@ class _Study:
     def reduce(self, sources: Iterable[Source], mask: Volume, made_of: Hashable, progress: Progress) -> Reductions:
         """Reduce the runs, those that are kept excepted."""
         params = self.params
-        how = (_digest(mask), params.fwhm, params.cleaning, self.resample)
+        seed = params.seed if params.reduction == "randomized" else None
+        only = None if seed is None else (seed, params.n_components)  # such rows are of no use for fewer networks
+        how = (_digest(mask), params.fwhm, params.cleaning, self.resample, only)
         known = {} if self.kept is None else {subject.key: subject for subject in self.kept.subjects if subject.key}
         found: dict[str, SubjectReduction | None] = {}
 
@@ -314,7 +316,13 @@ class _Study:
 
         todo = list(fresh()) if isinstance(sources, list) else fresh()
         task = partial(
-            _reduce, mask=mask, n=params.n_components, fwhm=params.fwhm, cleaning=params.cleaning, resampled=self.resample
+            _reduce,
+            mask=mask,
+            n=params.n_components,
+            fwhm=params.fwhm,
+            cleaning=params.cleaning,
+            resampled=self.resample,
+            seed=seed,
         )
         for source, outcome in each(task, todo, self.executor, progress, "reducing"):
             if isinstance(outcome, Failure):
@@ -344,12 +352,20 @@ def _look(source: Source, progress: Progress, *, method: str, cleaning: Cleaning
 
 
 def _reduce(
-    source: Source, progress: Progress, *, mask: Volume, n: int, fwhm: float, cleaning: Cleaning, resampled: bool
+    source: Source,
+    progress: Progress,
+    *,
+    mask: Volume,
+    n: int,
+    fwhm: float,
+    cleaning: Cleaning,
+    resampled: bool,
+    seed: int | None,
 ) -> SubjectReduction:
     stream = stream_of(source, part(progress, 0.0, 0.9))
     if resampled:
         stream = stream.resampled(mask.grid)
-    return reduce_subject(stream, mask, n, fwhm, cleaning, part(progress, 0.9, 1.0))
+    return reduce_subject(stream, mask, n, fwhm, cleaning, part(progress, 0.9, 1.0), seed)
 
 
 def _digest(mask: Volume) -> str:

@@ -10,8 +10,8 @@ from napari_connectome.io.confounds import choose_columns
 
 # More networks than there are: drifts, breathing and what is left of the motion take the others.
 CHOSEN = {
-    "dictionary": (Networks(n_components=16, fwhm=8.0, search="full"), "simple"),
-    "ica": (Networks(n_components=20, fwhm=8.0, method="ica"), "motion 24"),
+    "dictionary": (Networks(n_components=16, fwhm=6.0, alpha=4.0), "simple"),
+    "ica": (Networks(n_components=20, fwhm=6.0, method="ica"), "motion 24"),
 }
 
 

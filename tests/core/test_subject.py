@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from napari_connectome import Cleaning, Grid, Run, Volume, clean
+from napari_connectome.core import subject
 from napari_connectome.core.errors import Cancelled, InputError
 from napari_connectome.core.smoothing import smooth_array
 from napari_connectome.core.streams import RunStream
@@ -117,6 +118,33 @@ def test_equal_to_nilearn():
     ours = reduce_subject(run, _mask(), 6, 6.0, Cleaning())
     np.testing.assert_allclose(np.linalg.norm(ours.rows, axis=1), singular[:6], rtol=2e-5)
     assert ours.total == pytest.approx((theirs**2).sum(), rel=1e-5)
+
+
+@pytest.mark.parametrize(("t", "n"), [(60, 12), (60, 20), (30, 26)])
+def test_randomized_rows_equal_scikit_learns(t, n, monkeypatch):
+    """Found from the Gram matrix of reduced rows; with as many rows as volumes, nearly, it is exact as in nilearn."""
+    monkeypatch.setattr(subject, "SMALL", 0)
+    extmath = pytest.importorskip("sklearn.utils.extmath")
+    run = _run("f8", t=t)
+    data = _cleaned(run, _mask(), Cleaning(), 6.0)
+    v = data.shape[1]
+    if n < 0.8 * min(t, v):
+        u, s, _ = extmath.randomized_svd(data.T, n, random_state=np.random.RandomState(5))
+    else:
+        u, s, _ = np.linalg.svd(data.T, full_matrices=False)
+    theirs = (u[:, :n] * s[:n]).T
+    rows = reduce_subject(run, _mask(), n, 6.0, Cleaning(), seed=5).rows
+    exact = reduce_subject(run, _mask(), n, 6.0, Cleaning()).rows
+
+    def off(ours):
+        signs = np.sign((ours * theirs).sum(axis=1, keepdims=True))
+        return np.linalg.norm(ours * signs - theirs) / np.linalg.norm(theirs)
+
+    assert off(rows) < 1e-4
+    if n < 0.8 * min(t, v):
+        assert off(exact) > 1e-3
+    else:
+        np.testing.assert_array_equal(rows, exact)
 
 
 def test_voxels_without_signal_are_zero_and_harm_nobody():
