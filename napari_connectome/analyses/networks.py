@@ -179,7 +179,7 @@ def networks_of(
     # whatever else the program is at.
     with one_thread():
         if params.method == "dictionary":
-            learned = _dictionary(rows, _x_slowest(reductions.mask), seeds, params, learning, sketch)
+            learned = _dictionary(rows, _order_in_file(reductions.mask), seeds, params, learning, sketch)
         else:
             learned = _independent(rows, seeds, params, learning, sketch)
         return _in_order(learned, rows, reductions, params, start, part(progress, 0.95, 1.0))
@@ -197,11 +197,13 @@ class _Learned:
 _Watch = Callable[[str], Callable[[Array], None] | None]
 
 
-def _x_slowest(mask: Volume) -> Array:
-    """The voxels of a mask (v,) in the order nilearn has them, from which the batches are drawn."""
-    positions = np.zeros(mask.data.shape, dtype=np.int64)
-    positions[mask.data] = np.arange(np.count_nonzero(mask.data))
-    return np.asarray(positions.T[mask.data.T])
+def _order_in_file(mask: Volume) -> Array:
+    """The voxels of a mask (v,) in the order nilearn has them, that of the file, from which the batches are drawn."""
+    number = np.full(mask.grid.shape, -1)
+    number[mask.data] = np.arange(np.count_nonzero(mask.data))
+    frame = mask.grid.frame
+    in_file = number.T if frame is None else frame.to_file(number)
+    return np.asarray(in_file[in_file >= 0])
 
 
 def _dictionary(

@@ -307,3 +307,20 @@ def test_some_of_the_networks_under_other_names(reductions):
     np.testing.assert_array_equal(some.data, networks.data[[3, 0]])
     np.testing.assert_array_equal(some.explained, networks.explained[[3, 0]])
     assert (some.score, some.objective, some.mask) == (networks.score, networks.objective, networks.mask)
+
+
+def test_voxels_are_drawn_in_the_order_of_their_file(tmp_path):
+    """As nilearn draws them, from files of any orientation."""
+    from nibabel import Nifti1Image, save
+
+    from napari_connectome import load_volume
+    from napari_connectome.analyses.networks import _order_in_file
+
+    inside = np.random.default_rng(0).random((5, 6, 7)) > 0.4
+    for axes in ((1, 1, 1), (-1, 1, 1), (-1, -1, 1), (1, -1, -1)):
+        affine = np.diag([3.0 * axes[0], 3.0 * axes[1], 3.0 * axes[2], 1])
+        save(Nifti1Image(inside.astype(np.uint8), affine), tmp_path / "mask.nii")
+        mask = load_volume(tmp_path / "mask.nii")
+        ours = Volume(mask.data > 0, mask.grid)
+        places = ours.grid.to_mm(np.argwhere(ours.data)[:, ::-1])[_order_in_file(ours)]
+        np.testing.assert_allclose(places, np.argwhere(inside) @ affine[:3, :3])

@@ -120,7 +120,7 @@ def test_equal_to_nilearn():
     assert ours.total == pytest.approx((theirs**2).sum(), rel=1e-5)
 
 
-@pytest.mark.parametrize(("t", "n"), [(60, 12), (60, 20), (30, 26)])
+@pytest.mark.parametrize(("t", "n"), [(60, 16), (60, 24), (30, 26)])
 def test_randomized_rows_equal_scikit_learns(t, n, monkeypatch):
     """Found from the Gram matrix of reduced rows; with as many rows as volumes, nearly, it is exact as in nilearn."""
     monkeypatch.setattr(subject, "SMALL", 0)
@@ -140,7 +140,7 @@ def test_randomized_rows_equal_scikit_learns(t, n, monkeypatch):
         signs = np.sign((ours * theirs).sum(axis=1, keepdims=True))
         return np.linalg.norm(ours * signs - theirs) / np.linalg.norm(theirs)
 
-    assert off(rows) < 2e-6
+    assert off(rows) < 1e-5
     if n < 0.8 * min(t, v):
         assert off(exact) > 5e-5
     else:
