@@ -80,12 +80,15 @@ class Reductions:
         A sentence for each run that could not be used.
     key : hashable, optional
         What the mask was made from and how.
+    mean : Volume, optional
+        Mean of the runs over time, where they were looked at for the mask.
     """
 
     mask: Volume
     subjects: tuple[SubjectReduction, ...]
     left_out: tuple[str, ...] = ()
     key: Hashable = None
+    mean: Volume | None = None
 
     @property
     def notices(self) -> tuple[str, ...]:

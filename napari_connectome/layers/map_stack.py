@@ -8,6 +8,7 @@ clear of those of networks in the same way, (region, 1, 1, z, y, x) beside both.
 
 from __future__ import annotations
 
+import textwrap
 import weakref
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -41,6 +42,11 @@ DENSE, STRONG = 0.5, 0.9
 SAMPLE = 500_000
 """Weights that are looked at for colours."""
 TEXT, LINES = "connectome_map_name", 3
+CHARACTER, LETTER, FEWEST = 9, 40, 8
+"""Pixels of the canvas that a character of the name takes, those kept free left of the letter above the middle of the picture,
+and the characters that a line has at least."""
+TALLEST = 4
+"""Lines of one name; the rest is left out."""
 
 
 def stack_layer(maps: Maps, name: str, role: str = MAPS, axis: str = NETWORK, **known: Any) -> Image:
@@ -236,6 +242,7 @@ class MapStacks:
         viewer.layers.events.reordered.connect(self.name)
         viewer.dims.events.point.connect(self.name)
         viewer.dims.events.ndim.connect(self.name)
+        viewer.canvas.events.size.connect(self.name)
         self._on_layers()
 
     def _on_layers(self, event: Any = None) -> None:
@@ -265,28 +272,32 @@ class MapStacks:
         self.name()
 
     def name(self, event: Any = None) -> None:
-        """Write the names of the maps that are seen, those on top first."""
+        """Write the names of the maps that are seen, or that others stand for, those on top first."""
         viewer = self._viewer()
         if viewer is None:
             return
-        seen = [layer for layer in reversed(viewer.layers) if layer.visible and is_stack(layer)]
+        stacks = [layer for layer in reversed(viewer.layers) if is_stack(layer)]
+        seen = [layer for layer in stacks if layer.visible or info(layer).get("stood_for")]
         known = viewer.canvas.overlays
         if not seen:
             known.pop(TEXT, None)
             return
         if TEXT not in known:
             known[TEXT] = TextOverlay(position="top_left", font_size=12, box=True)
-        known[TEXT].text = "\n".join(words(layer, current(viewer, layer)) for layer in seen[:LINES])
+        room = max(int(viewer.canvas.size[1] / 2 - LETTER) // CHARACTER, FEWEST)
+        said = [part for layer in seen[:LINES] for part in words(layer, current(viewer, layer))]
+        lines = [line for part in said for line in textwrap.wrap(part, room, max_lines=TALLEST, placeholder=" …")]
+        known[TEXT].text = "\n".join(lines)
         known[TEXT].visible = True
 
 
-def words(layer: Layer, index: int) -> str:
-    """What is said of a map of a layer: its name, its place among the others, and what it explains where that is known."""
+def words(layer: Layer, index: int) -> tuple[str, str]:
+    """What is said of a map of a layer: its name; its place among the others, and what it explains where that is known."""
     names, known = names_of(layer), info(layer)
-    said = [names[index], f"{index + 1} of {len(names)}"]
+    said = [f"{index + 1} of {len(names)}"]
     explained = known.get("explained")
     if explained is not None and index < len(explained) and percent(explained[index]):
         said.append(f"explains {percent(explained[index])}")
     if known.get("hidden") and known["hidden"][index]:
         said.append("hidden")
-    return " · ".join(said)
+    return names[index], " · ".join(said)

@@ -87,6 +87,13 @@ class NetworkSketch:
             for layer, visible in self._before.visible:
                 layer.visible = visible
 
+    def hide(self) -> None:
+        """Show what was seen before: at once, while to take the sketch out of the viewer takes napari a fifth of a second."""
+        layer = self.layer
+        if layer is not None:
+            layer.visible = False
+            self.uncover()
+
     def remove(self) -> None:
         """Take the sketch away, and let all else be."""
         layer, self._layer, self._sketch, self._before = self.layer, None, None, None

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_connectome.analyses.group_mask import common_mask, mask_of
 from napari_connectome.analyses.networks import NetworkMaps, Networks, Sketch, networks_of
@@ -27,6 +28,8 @@ from napari_connectome.core.values import Maps, Regions, Volume, expect
 from napari_connectome.io.run_file import RunFile
 from napari_connectome.studies.distribute import Failure, each, failure_of
 from napari_connectome.studies.sources import Named, Spooled, as_sources, grid_of, key_of, stream_of
+
+Array = npt.NDArray[Any]
 
 WORKERS = 2
 """Threads where no executor is given: two runs at once, since unpacking a file keeps one processor busy and no more."""
@@ -162,11 +165,11 @@ def reduce_runs(
         study = _Study(params, kept, leave_out, resample, executor)
         if inside is not None:
             sources = study.usable(given, inside.grid, part(progress, 0.0, 0.05)) if isinstance(given, list) else given
-            return study.reduce(sources, inside, None, part(progress, 0.05, 1.0))
+            return study.reduce(sources, _Common(inside), part(progress, 0.05, 1.0))
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="napari-connectome-"))
         listed = given if isinstance(given, list) else _aside(given, Path(folder), progress)
-        listed, inside, made_of = study.common(study.usable(listed, None, part(progress, 0.0, 0.05)), part(progress, 0.05, 0.3))
-        return study.reduce(listed, inside, made_of, part(progress, 0.3, 1.0))
+        listed, common = study.common(study.usable(listed, None, part(progress, 0.0, 0.05)), part(progress, 0.05, 0.3))
+        return study.reduce(listed, common, part(progress, 0.3, 1.0))
 
 
 def mask_of_runs(
@@ -188,9 +191,9 @@ def mask_of_runs(
     """
     study = _Study(Networks.given(params), kept, leave_out, resample, executor)
     usable = study.usable(list(as_sources(runs)), None, part(progress, 0.0, 0.05))
-    _, inside, made_of = study.common(usable, part(progress, 0.05, 1.0))
+    _, common = study.common(usable, part(progress, 0.05, 1.0))
     subjects = () if kept is None else kept.subjects
-    return Reductions(inside, subjects, tuple(failure.sentence for failure in study.failures), made_of)
+    return Reductions(common.mask, subjects, tuple(failure.sentence for failure in study.failures), common.made_of, common.mean)
 
 
 def _aside(runs: Iterable[Source], folder: Path, progress: Progress) -> list[Source]:
@@ -211,6 +214,15 @@ def _given(mask: Volume) -> Volume:
     if not inside.any():
         raise InputError(f"{called} is empty: choose one with voxels in the brain.")
     return Volume(inside, mask.grid, name=mask.name)
+
+
+@dataclass(frozen=True, eq=False)
+class _Common:
+    """What runs have in common: a mask, what it is made of, and the mean of the runs where they were looked at for it."""
+
+    mask: Volume
+    made_of: Hashable = None
+    mean: Volume | None = None
 
 
 @dataclass
@@ -277,27 +289,30 @@ class _Study:
         if self.failures and (not self.leave_out or not left or any(failure.lost for failure in self.failures)):
             raise RunsFailed(tuple(self.failures), self.total, reductions)
 
-    def common(self, sources: list[Source], progress: Progress) -> tuple[list[Source], Volume, Hashable]:
-        """The common mask of runs, which are read for it, the runs that could be, and what the mask is made of."""
+    def common(self, sources: list[Source], progress: Progress) -> tuple[list[Source], _Common]:
+        """The runs that can be read, and what they have in common."""
         params = self.params
         grid = self._reference(sources)
         made_of = (params.mask, self.resample, tuple(self.keys[source.name] for source in sources))
         if self.kept is not None and self.kept.key == made_of and None not in made_of[2]:
-            return sources, self.kept.mask, made_of
+            return sources, _Common(self.kept.mask, made_of, self.kept.mean)
         task = partial(_look, method=params.mask, cleaning=params.cleaning, grid=grid if self.resample else None)
         masks: dict[str, Volume] = {}
+        total: Any = 0.0
         for source, outcome in each(task, sources, self.executor, progress, "looking for the brain in"):
             if isinstance(outcome, Failure):
                 self.failures.append(outcome)
             else:
-                masks[source.name] = outcome
+                masks[source.name], mean = outcome
+                total = total + mean if np.shape(total) in ((), mean.shape) else total  # other grids are told below
         left = [source for source in sources if source.name in masks]
         self._require(left)
-        return left, common_mask([masks[source.name] for source in left]), made_of
+        mask = common_mask([masks[source.name] for source in left])
+        return left, _Common(mask, made_of, Volume(total / len(left), mask.grid, name="mean of the runs"))
 
-    def reduce(self, sources: Iterable[Source], mask: Volume, made_of: Hashable, progress: Progress) -> Reductions:
+    def reduce(self, sources: Iterable[Source], common: _Common, progress: Progress) -> Reductions:
         """Reduce the runs, those that are kept excepted."""
-        params = self.params
+        params, mask = self.params, common.mask
         seed = params.seed if params.reduction == "randomized" else None
         only = None if seed is None else (seed, params.n_components)  # such rows are of no use for fewer networks
         how = (_digest(mask), params.fwhm, params.cleaning, self.resample, only)
@@ -333,7 +348,9 @@ class _Study:
         if not found and not self.failures:
             raise InputError("there is no run to learn from: give one at least.")
         subjects = tuple(replace(subject.first(params.n_components), name=name) for name, subject in found.items() if subject)
-        reductions = Reductions(mask, subjects, tuple(failure.sentence for failure in self.failures), made_of)
+        reductions = Reductions(
+            mask, subjects, tuple(failure.sentence for failure in self.failures), common.made_of, common.mean
+        )
         self._require(subjects, reductions)
         return reductions
 
@@ -343,12 +360,13 @@ class _Study:
         return max(known, key=lambda grid: sum(grid.matches(other) for other in known), default=None)
 
 
-def _look(source: Source, progress: Progress, *, method: str, cleaning: Cleaning, grid: Grid | None) -> Volume:
-    """Where the brain is in a run, which is checked for what would keep it from being reduced."""
+def _look(source: Source, progress: Progress, *, method: str, cleaning: Cleaning, grid: Grid | None) -> tuple[Volume, Array]:
+    """Where the brain is in a run, which is checked for what would keep it from being reduced, and its mean, float32."""
     stream = stream_of(source, progress)
     require_usable(stream.head, cleaning)
     mean = stream.mean()
-    return mask_of(mean if grid is None else resample(mean, grid), method)
+    mean = mean if grid is None else resample(mean, grid)
+    return mask_of(mean, method), np.nan_to_num(mean.data, posinf=0.0, neginf=0.0).astype(np.float32)
 
 
 def _reduce(

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 
 from napari_connectome.analyses.networks import NetworkMaps, Networks, Sketch, networks_of
-from napari_connectome.core.errors import Progress, part
+from napari_connectome.core.errors import InputError, Progress, part
 from napari_connectome.core.sources import Source
 from napari_connectome.core.subject import Reductions
 from napari_connectome.core.values import Maps, Regions, Volume
 from napari_connectome.studies.cluster import cluster_executor
 from napari_connectome.studies.learn_networks import RunsFailed, mask_of_runs, reduce_runs
+from napari_connectome.studies.sources import stream_of
 
 REDUCED = 0.6
 """Share of the work that is reducing, where all of it has to be done."""
@@ -40,6 +41,8 @@ class Learning:
     ----------
     reductions : Reductions or None
         Right also when the learning was cancelled after they were made.
+    mean : Volume or None
+        Of the runs, or where they were not looked at for a mask of the first of them.
     sketch : Sketch or None
         The newest; whoever takes it sets it to None.
     """
@@ -53,6 +56,7 @@ class Learning:
     resample: bool = False
     address: str = ""
     reductions: Reductions | None = None
+    mean: Volume | None = None
     sketch: Sketch | None = field(default=None, repr=False)
 
     def learn(self, progress: Progress) -> NetworkMaps | None:
@@ -72,17 +76,19 @@ class Learning:
             with self._executor(progress) as executor:
                 made = reduce_runs(
                     self.sources, params, mask=self.mask, kept=self.kept, leave_out=True, resample=self.resample,
-                    executor=executor, progress=progress,
+                    executor=executor, progress=part(progress, 0.0, 0.98),
                 )  # fmt: skip
+                made = replace(made, mean=made.mean or self._mean_of_first(part(progress, 0.98, 1.0)))
         except RunsFailed as failed:
             if failed.reductions is not None:
                 self.reductions = richer(self.kept, failed.reductions)
             raise
-        self.reductions = richer(self.kept, made)
+        self.mean, self.reductions = made.mean, richer(self.kept, made)
 
     def common_mask(self, progress: Progress) -> Volume:
         """The mask the runs have in common, or the one that was given; no run is reduced for it."""
         if self.mask is not None:
+            self.mean = self._mean_of_first(progress)
             return self.mask
         with self._executor(progress) as executor:
             self.reductions = mask_of_runs(
@@ -94,7 +100,18 @@ class Learning:
                 executor=executor,
                 progress=progress,
             )
+        self.mean = self.reductions.mean
         return self.reductions.mask
+
+    def _mean_of_first(self, progress: Progress) -> Volume | None:
+        """Mean of a run, to be seen beneath its networks; that of the last time, where it is the same."""
+        first = self.sources[0]
+        name = f"mean of {first.name}"
+        if self.kept is not None and self.kept.mean is not None and self.kept.mean.name == name:
+            return self.kept.mean
+        with suppress(InputError, OSError):  # what is wrong with a run is said by those who need it
+            return replace(stream_of(first, _named(progress, name)).mean(), name=name)
+        return None  # or it lies on another machine
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -117,6 +134,10 @@ def richer(kept: Reductions | None, made: Reductions) -> Reductions:
         before = known.get(subject.key, subject)
         subjects.append(replace(before, name=subject.name) if len(before.rows) > len(subject.rows) else subject)
     return replace(made, subjects=tuple(subjects))
+
+
+def _named(progress: Progress, doing: str) -> Progress:
+    return lambda fraction, _: progress(fraction, doing)
 
 
 def _count(start: Maps | Regions) -> int:

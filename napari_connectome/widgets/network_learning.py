@@ -16,6 +16,7 @@ from napari_connectome.core.sources import Source
 from napari_connectome.core.subject import Reductions
 from napari_connectome.core.values import Maps, Regions, Volume
 from napari_connectome.core.words import some
+from napari_connectome.layers.background import Background
 from napari_connectome.layers.map_stack import is_stack, maps_of
 from napari_connectome.layers.network_sketch import SKETCH
 from napari_connectome.layers.preview import Preview, is_preview
@@ -47,12 +48,14 @@ class NetworkLearning(QWidget):
 
     Attributes
     ----------
-    started, ended : Signal
-        Learning has begun; it has ended, whether anything came of it or not.
-    sketched : Signal(Sketch)
-        What the networks look like so far.
-    learned : Signal(NetworkMaps)
+    started, stopping, ended : Signal
+        Learning has begun; somebody has cancelled it; it has ended, whether anything came of it or not.
+    sketched : Signal(Sketch, Volume or None)
+        What the networks look like so far, and the mean of the runs.
+    learned : Signal(NetworkMaps, Volume or None)
         Just before `ended`.
+    background : Background
+        The mean of the runs in the viewer, where they are in no layer.
     runs : RunList
     kept : Reductions or None
         Of the runs, from the last time.
@@ -62,9 +65,10 @@ class NetworkLearning(QWidget):
     """
 
     started = Signal()
+    stopping = Signal()
     ended = Signal()
-    sketched = Signal(object)
-    learned = Signal(object)
+    sketched = Signal(object, object)
+    learned = Signal(object, object)
 
     def __init__(self, panel: Panel) -> None:
         super().__init__()
@@ -78,6 +82,7 @@ class NetworkLearning(QWidget):
         self._began = 0.0
         self._after: Any = None  # what goes on once runs are left out
         self.preview = Preview(self.viewer, OWNER)
+        self.background = Background(self.viewer, OWNER)
         self._build(panel)
         self._look = panel.timer(LOOK, self._on_look)
         self._connect(panel)
@@ -129,7 +134,7 @@ class NetworkLearning(QWidget):
         panel.at_end(self.work.close)
         panel.at_end(self.mask_choice.close_choice)
         panel.at_end(self.start_choice.close_choice)
-        panel.at_end(self.preview.clear)
+        panel.at_end(self._clear_preview)
         self.runs.changed.connect(self._on_runs)
         self.form.changed.connect(self._show_fields)
         self.form.changed.connect(self._hide_mask)
@@ -140,6 +145,7 @@ class NetworkLearning(QWidget):
         self.preview_button.clicked.connect(self._on_preview)
         self.learn_button.clicked.connect(self.learn)
         self.work.failed.connect(self._on_failed)
+        self.work.stopping.connect(self._on_stopping)
         self.work.cancelled.connect(self._on_cancelled)
         self.work.ended.connect(self._on_ended)
         address = scheduler_changed()
@@ -159,8 +165,7 @@ class NetworkLearning(QWidget):
         learning = self._gathered()
         if learning is None:
             return
-        self.preview_button.setChecked(False)
-        self.preview.clear()
+        self._clear_preview()
         self.learning, self._began = learning, time.monotonic()
         self.work.run(learning.learn, then=self._on_learned)
         self._look.start()
@@ -169,6 +174,7 @@ class NetworkLearning(QWidget):
     def _gathered(self) -> Learning | None:
         """What is asked for; None where something stands in the way, which is said."""
         self.say("")
+        self._keep()
         if self.runs.busy:
             self.say("The headers of the runs are still being read: press again in a moment.")
             return None
@@ -217,7 +223,7 @@ class NetworkLearning(QWidget):
             return
         sketch, learning.sketch = learning.sketch, None
         if sketch is not None:
-            self.sketched.emit(sketch)
+            self.sketched.emit(sketch, learning.mean)
         self._look.start()
 
     def _on_learned(self, maps: NetworkMaps | None) -> None:
@@ -232,7 +238,7 @@ class NetworkLearning(QWidget):
             self.say("")
             self.sources, self.params = learning.sources, learning.params
             self._account(maps, time.monotonic() - self._began)
-            self.learned.emit(maps)
+            self.learned.emit(maps, learning.mean)
         self.ended.emit()
 
     def _leave_out(self) -> None:
@@ -250,21 +256,32 @@ class NetworkLearning(QWidget):
         self._stopped()
         self.say("Cancelled; nothing was changed." + self._kept_in_words())
 
+    def _on_stopping(self) -> None:
+        """Show no more of it."""
+        self._look.stop()
+        self.stopping.emit()
+
     def _on_ended(self) -> None:
         self._look.stop()
 
     def _stopped(self) -> None:
         """Nothing has come of it but reductions, which are kept."""
-        learning, self.learning = self.learning, None
         self.preview_button.setChecked(self.preview.layer is not None)
-        if learning is not None:
-            self.kept = learning.reductions or self.kept
+        if self.learning is not None:
+            self._keep()
+            self.learning = None
             self.ended.emit()
+
+    def _keep(self) -> None:
+        """Keep the reductions of a learning that was stopped."""
+        if self.learning is not None:
+            self.kept = self.learning.reductions or self.kept
 
     # -- the mask -----------------------------------------------------------------------------------------------------
 
     def _on_preview(self, on: bool) -> None:
-        self.preview.clear()
+        self._clear_preview()
+        self.preview_button.setChecked(on)
         self.account.hide()
         if on:
             self.preview_mask()
@@ -276,6 +293,8 @@ class NetworkLearning(QWidget):
         if learning is None:
             self.preview_button.setChecked(False)
             return
+        self._stopped()  # a learning that goes on makes room for it
+        self.preview_button.setChecked(True)
 
         def look(progress: Progress) -> tuple[Learning, Volume]:
             return learning, learning.common_mask(progress)
@@ -287,6 +306,7 @@ class NetworkLearning(QWidget):
         self.kept = learning.reductions or self.kept
         self.preview_button.setChecked(True)
         self.preview.show(np.asarray(mask.data > 0), mask.grid)
+        self.background.lend(learning.mean)
         inside = int((mask.data > 0).sum())
         share = f"{100 * inside / mask.data.size:.0f} % of the box"
         failed = () if learning.mask is not None or learning.reductions is None else learning.reductions.left_out
@@ -297,8 +317,13 @@ class NetworkLearning(QWidget):
     def _hide_mask(self, *_: Any) -> None:
         """What is shown is not what would be used any more."""
         if self.preview.layer is not None:
-            self.preview_button.setChecked(False)
+            self._clear_preview()
+
+    def _clear_preview(self) -> None:
+        with self.viewer.layers.batched_update():  # napari cleans up once
             self.preview.clear()
+            self.background.take_back()
+        self.preview_button.setChecked(False)
 
     # -- what is shown ------------------------------------------------------------------------------------------------
 

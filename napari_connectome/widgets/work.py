@@ -25,6 +25,8 @@ from napari_connectome.widgets.at_end import AtEnd
 
 LOOK = 20
 """Milliseconds between two looks at the running job."""
+GRACE = 0.1
+"""Seconds after which a job that was told to stop is over for its widget, whatever its thread is still at."""
 
 
 class Job:
@@ -35,6 +37,7 @@ class Job:
         self.value: Any = None
         self.error: BaseException | None = None
         self.stopped = threading.Event()
+        self.told = 0.0  # when it was to stop first
         self._function: Callable[[Progress], Any] | None = function
         self._after = after
         self._thread = threading.Thread(target=self._work, name="napari-connectome", daemon=True)
@@ -48,7 +51,14 @@ class Job:
 
     def cancel(self) -> None:
         """Ask it to stop at its next report of progress."""
-        self.stopped.set()
+        if not self.stopped.is_set():
+            self.told = time.monotonic()
+            self.stopped.set()
+
+    @property
+    def given_up(self) -> bool:
+        """Whether it was told to stop so long ago that nobody waits for it any more."""
+        return self.stopped.is_set() and self.told > 0 and time.monotonic() - self.told > GRACE
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait for the thread to end; return whether it did."""
@@ -101,8 +111,9 @@ class Work(QObject):
     -----
     `started()`, any number of `progressed(fraction, doing)`, then `ended()` and right after it one of `done(value)`,
     `failed(sentence)` (what was given cannot be used, memory is short, a file cannot be read), `cancelled()`, or, for
-    a bug, napari's error notification with its traceback. Of a job replaced by a newer one no more is heard, and of one that
-    `close` stopped only `dropped()`.
+    a bug, napari's error notification with its traceback. `stopping()` comes at once when it is told to stop, and
+    `cancelled()` a tenth of a second later at most: a thread that needs longer goes on unheard, and the next job waits for it.
+    Of a job replaced by a newer one no more is heard, and of one that `close` stopped only `dropped()`.
     """
 
     started = Signal()
@@ -110,6 +121,7 @@ class Work(QObject):
     ended = Signal()
     done = Signal(object)
     failed = Signal(str)
+    stopping = Signal()
     cancelled = Signal()
     dropped = Signal()
 
@@ -150,8 +162,9 @@ class Work(QObject):
 
     def cancel(self) -> None:
         """Stop the job at its next report of progress; `cancelled` tells when it has stopped."""
-        if self._job is not None:
+        if self._job is not None and not self._job.stopped.is_set():
             self._job.cancel()
+            self.stopping.emit()
 
     def close(self, seconds: float = 2.0) -> bool:
         """Cancel, tell nobody but `dropped`, and wait for the thread to end; return whether it did in that time."""
@@ -174,13 +187,14 @@ class Work(QObject):
         if job.state != self._told and not job.stopped.is_set():
             self._told = job.state
             self.progressed.emit(*self._told)
-        if over and job is self._job:
+        if (over or job.given_up) and job is self._job:
             self._finish(job)
 
     def _finish(self, job: Job) -> None:
         then = self._then
         self._job = self._then = None
-        self._last.clear()
+        if job.over:
+            self._last.clear()
         self._timer.stop()
         self.ended.emit()
         if job.stopped.is_set():

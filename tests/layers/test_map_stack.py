@@ -95,7 +95,7 @@ def test_runs_come_and_go(viewer):
         assert orientation.plane(viewer) == "coronal"
         assert current(viewer, layer) == 2
         assert viewer.dims.point[-3:] == place
-        assert _text(viewer) == "net 2 · 3 of 4"
+        assert _text(viewer) == "net 2\n3 of 4"
         np.testing.assert_array_equal(stack_data(layer), maps.data)
 
     whole(("network", "z", "y", "x"))
@@ -148,7 +148,7 @@ def test_regions_have_a_slider_of_their_own(viewer):
         look(viewer, second, i)
         look(viewer, first, j)
         assert (current(viewer, second), current(viewer, first)) == (i, j)
-        assert _text(viewer) == f"net {i} · {i + 1} of 9\nnet {j} · {j + 1} of 4"
+        assert _text(viewer) == f"net {i}\n{i + 1} of 9\nnet {j}\n{j + 1} of 4"
         z = viewer.dims.current_step[3]
         np.testing.assert_array_equal(_seen(first), networks.data[j, z])
         np.testing.assert_array_equal(_seen(second), regions.data[i, z])
@@ -159,11 +159,11 @@ def test_regions_have_a_slider_of_their_own(viewer):
 
 def test_only_maps_that_are_seen_are_named(viewer):
     layer = viewer.add_layer(stack_layer(_maps(), "maps"))
-    assert _text(viewer) == "net 0 · 1 of 4"
+    assert _text(viewer) == "net 0\n1 of 4"
     layer.visible = False
     assert _text(viewer) == ""
     layer.visible = True
-    assert _text(viewer) == "net 0 · 1 of 4"
+    assert _text(viewer) == "net 0\n1 of 4"
     viewer.layers.remove(layer)
     assert _text(viewer) == ""
 
@@ -214,7 +214,7 @@ def test_maps_come_back_with_their_names(tmp_path, make_napari_viewer, where):
         _add_run(viewer, grid=OBLIQUE)
         (again,) = viewer.open(path, plugin="napari-connectome")
         assert viewer.dims.axis_labels == ("map", "t", "z", "y", "x")
-        assert _text(viewer) == "net 0 · 1 of 4"
+        assert _text(viewer) == "net 0\n1 of 4"
     else:
         again = Layer.create(*read(path)[0])
     assert again.name == "my networks"
@@ -226,3 +226,18 @@ def test_maps_come_back_with_their_names(tmp_path, make_napari_viewer, where):
     assert load_maps(path).names == tuple(found.names)
     low, high = again.contrast_limits
     assert low == -high
+
+
+@pytest.mark.parametrize("width", [150, 300, 600, 1500])
+def test_names_keep_clear_of_the_letter_in_the_middle(viewer, width):
+    long = "left-posterior_superior_temporal_sulcus_and_the_angular_gyrus of the subject, " * 5
+    layer = stack_layer(_maps(2), "maps")
+    tell(layer, names=[long, "short"])
+    viewer.add_layer(layer)
+    viewer.canvas.size = (800, width)
+    lines = _text(viewer).split("\n")
+    assert max(map(len, lines)) * 9 <= max(width / 2 - 40, 8 * 9)
+    assert len(lines) <= 5
+    assert lines[-1] == "1 of 2"
+    look(viewer, layer, 1)
+    assert _text(viewer) == "short\n2 of 2"

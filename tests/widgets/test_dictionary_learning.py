@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from napari_connectome.analyses.networks import Networks
+from napari_connectome.core.values import Volume
+from napari_connectome.io.load import load_run
+from napari_connectome.layers.background import MEAN
 from napari_connectome.layers.network_sketch import SKETCH
 from napari_connectome.layers.spatial import info
 from napari_connectome.widgets.dictionary_learning import BROWSE, LEARN, REGIONS
@@ -54,8 +57,137 @@ def test_networks_are_learned_and_can_be_browsed(viewer, panel, learn):
     first = panel.networks.layer
     learn(n_components=3)
     assert panel.networks.layer is first  # renewed, not added
-    assert len(viewer.layers) == 2
+    assert [layer.name for layer in viewer.layers] == ["Mean of the runs", "Networks (3)", "Network overview"]
     assert panel.browser.table.model().rowCount() == 3
+
+
+def means(viewer):
+    return [layer for layer in viewer.layers if info(layer).get("role") == MEAN]
+
+
+@pytest.fixture
+def held(panel, until, monkeypatch):
+    """Start a learning that waits at its passes until it is let go, and wait for its first sketch."""
+    from napari_connectome.widgets.work import Job
+
+    original = Job._progress
+
+    def hold(job, fraction, doing):
+        while "pass" in doing and not start.let_go and not job.stopped.wait(0.005):
+            pass
+        original(job, fraction, doing)
+
+    monkeypatch.setattr(Job, "_progress", hold)
+    panel.learning._look.setInterval(1)
+
+    def start():
+        panel.learning.learn_button.click()
+        until(lambda: sketches(panel.viewer))
+
+    start.let_go = False
+    return start
+
+
+def test_networks_of_files_lie_over_the_mean_of_the_runs(viewer, panel, learn, network_files):
+    learn()
+    (mean,) = means(viewer)
+    assert viewer.layers[0] is mean
+    runs = [load_run(path).data for path in network_files]
+    np.testing.assert_allclose(mean.data, np.mean([run.mean(axis=0) for run in runs], axis=0), rtol=1e-4)
+    mean.opacity = 0.5
+    learn(n_components=3)
+    assert means(viewer) == [mean]
+    assert mean.opacity == 0.5
+    copy = viewer.add_layer(type(mean)(mean.data.copy(), name="mine", metadata=mean.metadata, scale=mean.scale))
+    viewer.layers.remove(mean)
+    copy.data = copy.data * 0
+    learn(n_components=4)
+    assert not copy.data.any()  # a duplicate is the person's
+
+
+def test_no_mean_is_added_beneath_an_image_of_the_brain(viewer, panel, learn, network_files):
+    viewer.open(network_files[0], plugin="napari-connectome")
+    panel.learning.preview_button.click()
+    learn()
+    assert means(viewer) == []
+
+
+def test_the_mask_is_previewed_over_the_mean(viewer, panel, until, learn):
+    learning = panel.learning
+    for _ in range(2):
+        learning.preview_button.click()
+        until(lambda: learning.preview.layer is not None and not learning.work.busy)
+        assert len(means(viewer)) == 1
+        learning.preview_button.click()
+        assert list(viewer.layers) == []
+    learn()
+    learning.preview_button.click()
+    until(lambda: learning.preview.layer is not None and not learning.work.busy)
+    learning.preview_button.click()
+    assert len(means(viewer)) == 1  # of the networks
+
+
+def test_the_mean_of_the_first_run_is_beneath_networks_in_a_given_mask(viewer, panel, learn, network_files, until):
+    from napari_connectome.layers.samples import mask_layer
+
+    run = load_run(network_files[0])
+    data, kwargs, _ = mask_layer(Volume(run.data.mean(axis=0) > 250, run.grid), "mine")
+    panel.learning.mask_choice.layer = viewer.add_labels(data, **kwargs)
+    learn()
+    (mean,) = means(viewer)
+    assert mean.name == "Mean of sub-01_bold"
+    np.testing.assert_allclose(mean.data, run.data.mean(axis=0), rtol=1e-5)
+
+
+def test_the_peak_of_the_first_network_is_looked_at_once(viewer, panel, learn):
+    learn()
+    first = panel.networks.maps.data[0]
+    peak = np.unravel_index(np.abs(first).argmax(), first.shape)
+    np.testing.assert_allclose(viewer.dims.point[-3:], panel.networks.layer.translate[-3:] + 6.0 * np.array(peak))
+    viewer.dims.set_point(viewer.dims.ndim - 3, 12.0)
+    learn(n_components=3)
+    assert viewer.dims.point[-3] == 12.0
+
+
+def test_whoever_went_elsewhere_while_it_learned_stays_there(viewer, panel, held, until):
+    held()
+    viewer.dims.set_point(viewer.dims.ndim - 3, 6.0)
+    held.let_go = True
+    until(lambda: not panel.learning.work.busy)
+    assert panel.networks.layer is not None
+    assert viewer.dims.point[-3] == 6.0
+
+
+def test_cancel_is_seen_at_once(viewer, panel, held, until, qtbot):
+    from qtpy.QtWidgets import QApplication
+
+    held()
+    assert len(means(viewer)) == 1
+    panel.learning.work.cancel()
+    assert not any(layer.visible for layer in viewer.layers)
+    QApplication.processEvents()
+    assert list(viewer.layers) == []
+    until(lambda: not panel.learning.work.busy)
+    assert panel.learning.message.text().startswith("Cancelled")
+    qtbot.wait(50)
+    assert list(viewer.layers) == []
+
+
+def test_a_preview_in_place_of_a_learning_takes_its_sketch_away(viewer, panel, held, until):
+    held()
+    learning = panel.learning
+    learning.preview_button.click()
+    assert sketches(viewer) == []
+    until(lambda: not learning.work.busy)
+    assert learning.preview_button.isChecked()
+    assert sorted(layer.name for layer in viewer.layers) == ["Mean of the runs", "Preview"]
+
+
+def test_closing_the_panel_takes_the_sketch_away(viewer, panel, held, qtbot):
+    held()
+    viewer.window.remove_dock_widget(panel)
+    qtbot.addWidget(panel)
+    assert list(viewer.layers) == []
 
 
 def test_maps_sharpen_while_they_are_learned_and_cancel_takes_them_away(viewer, panel, learn, until, monkeypatch):
@@ -86,7 +218,7 @@ def test_maps_sharpen_while_they_are_learned_and_cancel_takes_them_away(viewer, 
     assert np.array_equal(panel.networks.layer.data, data)
     monkeypatch.undo()
     learn(search="early")
-    assert len(viewer.layers) == 2
+    assert len(viewer.layers) == 3
 
 
 def test_layers_of_the_viewer_are_learned_from_with_files(viewer, panel, learn, network_files, until):

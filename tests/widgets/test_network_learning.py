@@ -154,7 +154,8 @@ def test_runs_that_are_marked_can_be_left_out_at_once(learning, learn, network_f
 def test_the_mask_is_shown_before(learning, learn, until, loads):
     learning.preview_button.click()
     until(lambda: not learning.work.busy)
-    (layer,) = learning.viewer.layers
+    mean, layer = learning.viewer.layers
+    assert mean.name == "Mean of the runs"
     inside = int(np.count_nonzero(layer.data))
     assert f"{inside:,} voxels, {inside * 216 / 1000:,.0f} cm³" in learning.account.text()
     assert learning.kept.subjects == ()
