@@ -16,6 +16,7 @@ from napari_connectome.core.errors import InputError, Progress, part, silent
 from napari_connectome.core.explained import explained_variance
 from napari_connectome.core.ica import group_components, independent_maps, keep_strongest
 from napari_connectome.core.params import Params, param
+from napari_connectome.core.stacked import Stacked
 from napari_connectome.core.subject import Reductions
 from napari_connectome.core.threads import one_thread
 from napari_connectome.core.values import Maps, Regions, Volume
@@ -171,8 +172,8 @@ def networks_of(
             raise InputError("there is 1 map to start from, and at least 2 networks are needed: give more maps.")
         params = params.replace(n_components=len(seeds))
     subjects = reductions.first(params.n_components).subjects
-    rows = np.concatenate([subject.rows for subject in subjects]) if len(subjects) > 1 else subjects[0].rows
-    if not np.any(rows):
+    rows = Stacked([subject.rows for subject in subjects])
+    if not any(row.any() for row in rows):
         raise InputError("the runs hold nothing but zeros in the mask: choose a mask with voxels in the brain.")
     sketch, learning = _sketcher(reductions.mask, watch), part(progress, 0.0, 0.95)
     # One thread: the last bits of a product depend on how many there are, and the same call shall give the same maps,
@@ -207,17 +208,11 @@ def _order_in_file(mask: Volume) -> Array:
 
 
 def _dictionary(
-    rows: Array, order: Array, seeds: Array | None, params: Networks, progress: Progress, sketch: _Watch
+    rows: Stacked, order: Array, seeds: Array | None, params: Networks, progress: Progress, sketch: _Watch
 ) -> _Learned:
-    first = seeds
-    if first is None:
-        components = group_components(rows, params.n_components, part(progress, 0.0, 0.1))
-        first = independent_maps(
-            components, 1, params.seed, progress=part(progress, 0.1, 0.2), watch=sketch("independent components")
-        ).maps
     learned = learn_dictionary(
         rows,
-        first,
+        _first_maps(rows, params, part(progress, 0.0, 0.2), sketch) if seeds is None else seeds,
         params.alpha,
         full=params.search == "full",
         seed=params.seed,
@@ -228,7 +223,14 @@ def _dictionary(
     return _Learned(_more_positive(learned.maps), learned.objectives, {"batches": learned.batches})
 
 
-def _independent(rows: Array, seeds: Array | None, params: Networks, progress: Progress, sketch: _Watch) -> _Learned:
+def _first_maps(rows: Stacked, params: Networks, progress: Progress, sketch: _Watch) -> Array:
+    """What nilearn begins a dictionary with: independent components from one start."""
+    components = group_components(rows, params.n_components, part(progress, 0.0, 0.5))
+    watch = sketch("independent components")
+    return independent_maps(components, 1, params.seed, progress=part(progress, 0.5, 1.0), watch=watch).maps
+
+
+def _independent(rows: Stacked, seeds: Array | None, params: Networks, progress: Progress, sketch: _Watch) -> _Learned:
     components = group_components(rows, params.n_components, part(progress, 0.0, 0.3))
     found = independent_maps(
         components, params.n_init, params.seed, seeds, part(progress, 0.3, 1.0), sketch("independent components")
@@ -262,7 +264,7 @@ def _sketcher(mask: Volume, watch: Callable[[Sketch], None] | None) -> _Watch:
 
 def _in_order(
     learned: _Learned,
-    rows: Array,
+    rows: Stacked,
     reductions: Reductions,
     params: Networks,
     start: Maps | Regions | None,

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_connectome.core.errors import Progress, part, silent
-from napari_connectome.core.principal import cross_products, products
+from napari_connectome.core.errors import Progress, named, part, silent
+from napari_connectome.core.principal import column_squares, cross_products, products
 from napari_connectome.core.sparse_coding import sparse_code
+from napari_connectome.core.stacked import Rows
 
 Array = npt.NDArray[Any]
 
@@ -31,6 +32,7 @@ UNUSED = 1e-6
 FALL, MOST_PASSES = 1e-5, 200
 """The passes over all voxels end when the objective falls by less than this share of itself, or after so many."""
 ATOM_SWEEPS = 5
+FIRST, MAPS = "beginning the dictionary", "making the maps of the dictionary"
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +57,7 @@ class Dictionary:
 
 
 def learn_dictionary(
-    rows: Array,
+    rows: Rows,
     start: Array,
     alpha: float,
     *,
@@ -90,26 +92,26 @@ def learn_dictionary(
     went on from the batches, at the same maps from every seed, in a third of the time. Should they end higher than the
     batches, they are made again from there.
     """
-    atoms = first_atoms(rows, start, part(progress, 0.0, 0.05))
-    energy = np.einsum("mv,mv->v", rows, rows, dtype=np.float64)
+    atoms = first_atoms(rows, start, named(part(progress, 0.0, 0.05), FIRST))
+    del start  # as large as the maps
+    energy = column_squares(rows)
     batched, batches = learn_in_batches(rows, atoms, alpha, seed, order, part(progress, 0.05, 0.3))
-    early = _coded(rows, energy, batched, alpha, None, part(progress, 0.3, 0.4 if full else 1.0), "weights of all voxels")
+    early = _coded(rows, energy, batched, alpha, None, part(progress, 0.3, 0.4 if full else 1.0), MAPS)
     early = replace(early, batches=batches)
     if watch is not None:
         watch(early.maps)
     if not full:
         return early
     norms = np.linalg.norm(atoms, axis=1)
-    unit = replace(
-        early, atoms=atoms / np.where(norms == 0, 1.0, norms)[:, None], maps=np.zeros_like(early.maps), objectives=()
-    )
+    early = replace(early, maps=np.zeros_like(early.maps))
+    unit = replace(early, atoms=atoms / np.where(norms == 0, 1.0, norms)[:, None], objectives=())
     found = _over_all_voxels(rows, energy, unit, alpha, part(progress, 0.4, 1.0), watch)
     if found.objectives[-1] > early.objectives[-1]:
         found = _over_all_voxels(rows, energy, early, alpha, part(progress, 0.4, 1.0), watch)
     return found
 
 
-def first_atoms(rows: Array, maps: Array, progress: Progress = silent) -> Array:
+def first_atoms(rows: Rows, maps: Array, progress: Progress = silent) -> Array:
     """Atoms (k × m) that rebuild the (m × v) rows from maps (k × v), scaled to norm 1 over the atoms for each row.
 
     As nilearn begins: the maps are divided by their squared norms first, and the rows of the reductions, not the atoms,
@@ -124,7 +126,7 @@ def first_atoms(rows: Array, maps: Array, progress: Progress = silent) -> Array:
 
 
 def learn_in_batches(
-    rows: Array, atoms: Array, alpha: float, seed: int = 0, order: Array | None = None, progress: Progress = silent
+    rows: Rows, atoms: Array, alpha: float, seed: int = 0, order: Array | None = None, progress: Progress = silent
 ) -> tuple[Array, int]:
     """The atoms after scikit-learn's online learning, and the batches it took: same order, same stop."""
     random = np.random.RandomState(seed)
@@ -138,7 +140,7 @@ def learn_in_batches(
         voxels = rows[:, order[first : first + BATCH]].T.astype(np.float64)
         if learner.learn(voxels, step):
             break
-        progress(1 - 1 / (1 + step / WARM_UP), f"batch {step + 1} of {BATCH} voxels")
+        progress(1 - 1 / (1 + step / WARM_UP), f"learning the dictionary, {(step + 1) * BATCH} voxels")
     return learner.atoms, step + 1
 
 
@@ -184,7 +186,7 @@ class _Online:
 
 
 def _over_all_voxels(
-    rows: Array,
+    rows: Rows,
     energy: Array,
     begin: Dictionary,
     alpha: float,
@@ -196,22 +198,23 @@ def _over_all_voxels(
     for i in range(MOST_PASSES):
         # How many passes there will be is not known: each takes the bar a part of what is left.
         step = part(progress, 1 - 0.9**i, 1 - 0.9 ** (i + 1))
-        found = _coded(rows, energy, found.atoms, alpha, found, part(step, 0.0, 0.9), f"pass {i + 1} over all voxels")
+        doing = f"learning the dictionary, pass {i + 1}"
+        found = _coded(rows, energy, found.atoms, alpha, found, part(step, 0.0, 0.9), doing)
         if watch is not None:
             watch(found.maps)
         if i and found.objectives[-2] - found.objectives[-1] <= FALL * found.objectives[-1]:
             break
-        shares = cross_products(rows, found.maps, part(step, 0.9, 1.0)).T
+        shares = cross_products(rows, found.maps, named(part(step, 0.9, 1.0), doing)).T
         atoms = better_atoms(found.atoms, found.maps @ found.maps.T, shares)
         found = replace(found, atoms=_drawn(atoms, rows, energy, found.maps))
     return found
 
 
 def _coded(
-    rows: Array, energy: Array, atoms: Array, alpha: float, before: Dictionary | None, progress: Progress, doing: str
+    rows: Rows, energy: Array, atoms: Array, alpha: float, before: Dictionary | None, progress: Progress, doing: str
 ) -> Dictionary:
     """The maps that belong to atoms and their objective, added to the history of the dictionary before."""
-    step = _named(progress, doing)
+    step = named(progress, doing)
     gram, pulls = atoms @ atoms.T, products(atoms, rows, part(step, 0.0, 0.3))
     maps = sparse_code(gram, pulls, alpha, None if before is None else before.maps, progress=part(step, 0.3, 1.0))
     fit = 0.5 * (energy.sum() - 2 * np.einsum("kv,kv", maps, pulls) + np.einsum("kl,kl", maps @ maps.T, gram))
@@ -220,7 +223,7 @@ def _coded(
     return Dictionary(atoms, maps, (*history, objective), 0 if before is None else before.batches)
 
 
-def _drawn(atoms: Array, rows: Array, energy: Array, maps: Array) -> Array:
+def _drawn(atoms: Array, rows: Rows, energy: Array, maps: Array) -> Array:
     """Atoms that no voxel uses, each replaced by one of the voxels that the maps leave most of."""
     unused = np.flatnonzero(~maps.any(axis=1))
     if not len(unused):
@@ -247,7 +250,3 @@ def better_atoms(atoms: Array, squares: Array, shares: Array) -> Array:
             atoms[k] += (shares[k] - squares[k] @ atoms) / squares[k, k]
             atoms[k] /= max(1.0, float(np.linalg.norm(atoms[k])))
     return atoms
-
-
-def _named(progress: Progress, doing: str) -> Progress:
-    return lambda fraction, _: progress(fraction, doing)

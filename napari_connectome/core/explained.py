@@ -9,11 +9,12 @@ import numpy.typing as npt
 
 from napari_connectome.core.errors import Progress, silent
 from napari_connectome.core.principal import cross_products
+from napari_connectome.core.stacked import Rows
 
 Array = npt.NDArray[Any]
 
 
-def explained_variance(rows: Array, maps: Array, total: float, progress: Progress = silent) -> tuple[Array, float]:
+def explained_variance(rows: Rows, maps: Array, total: float, progress: Progress = silent) -> tuple[Array, float]:
     """Share of the total that lies along each map alone (k,) and in the space of all of them.
 
     Parameters

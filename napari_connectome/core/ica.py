@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_connectome.core.errors import InputError, Progress, part, silent
+from napari_connectome.core.errors import InputError, Progress, named, part, silent
 from napari_connectome.core.principal import column_pieces, leading
+from napari_connectome.core.stacked import Rows
 
 Array = npt.NDArray[Any]
 
@@ -47,7 +48,7 @@ class Unmixed:
     converged: int
 
 
-def group_components(rows: Array, n: int, progress: Progress = silent) -> Array:
+def group_components(rows: Rows, n: int, progress: Progress = silent) -> Array:
     """The n leading components (n × v) of stacked reductions, of unit norm, float64.
 
     Each of the (m × v) rows is divided by its norm first, so that every run counts the same: nilearn's ``do_cca``.
@@ -58,11 +59,13 @@ def group_components(rows: Array, n: int, progress: Progress = silent) -> Array:
             "ask for fewer networks or add runs."
         )
     norms = np.sqrt([np.einsum("v,v", row, row, dtype=np.float64) for row in rows])
-    singular, components = leading(rows, n, progress, np.divide(1.0, norms, out=np.zeros(len(rows)), where=norms > 0))
+    scale = np.divide(1.0, norms, out=np.zeros(len(rows)), where=norms > 0)
+    singular, components = leading(rows, n, named(progress, "finding what the runs have in common"), scale)
     rank = int(np.count_nonzero(singular > 1e-6 * singular[0]))
     if rank < n:
         raise InputError(
-            f"{n} networks were asked for and the runs vary in only {rank} ways together: ask for fewer networks or add runs."
+            f"{n} networks were asked for and the runs vary in only {rank} {'way' if rank == 1 else 'ways'} together: "
+            "ask for fewer networks, add runs or widen the mask."
         )
     return components
 
@@ -94,21 +97,24 @@ def independent_maps(
     Group components are nearly white already, and the axes of a white cloud are arbitrary. So it is whitened symmetrically,
     and starts are random maps over the voxels: what is found depends on the space of the components, and not on the axes that
     rounding gave it. Where FastICA does not come to rest, which is chaos and another result for every rounding, steps are
-    taken from the same start that always climb.
+    taken from the same start that always climb; not of more than `MOST_FOR_MOMENTS` maps, for which they would take minutes.
+    Starts that came to rest are preferred to those that did not.
     """
     white = _whitened(components)
-    cubes = _cubes(white, part(progress, 0.0, 0.5))
+    cubes = _cubes(white, named(part(progress, 0.0, 0.5), DOING))
     if start is None:
         seeds = np.random.RandomState(seed).randint(2**31 - 1, size=n_init)
         begins: Iterable[Array] = (np.random.RandomState(one).normal(size=white.shape) @ white.T for one in seeds)
     else:
         n_init, begins = 1, [_turn_to(start, white)]
-    best, least, converged = white, np.inf, 0
+    best, least, converged = white, (True, np.inf), 0
     for i, begin in enumerate(begins):
-        turn, still = _unmix(cubes, begin, part(progress, 0.5 + 0.5 * i / n_init, 0.5 + 0.5 * (i + 1) / n_init))
+        doing = DOING if n_init == 1 else f"{DOING}, start {i + 1} of {n_init}"
+        step = named(part(progress, 0.5 + 0.5 * i / n_init, 0.5 + 0.5 * (i + 1) / n_init), doing)
+        turn, still = _unmix(cubes, begin, step)
         converged += still
         maps = turn @ white
-        size = float(np.abs(maps).sum(axis=1).max())
+        size = (not still, float(np.abs(maps).sum(axis=1).max()))
         if size < least:
             best, least = maps, size
             if watch is not None:
@@ -155,7 +161,7 @@ def _orthogonal(turn: Array) -> Array:
 def _unmix(cubes: Cubes, begin: Array, progress: Progress) -> tuple[Array, bool]:
     """The turn (k × k) that a start leads to, and whether it came to rest."""
     turn, still = _fast(cubes, begin, part(progress, 0.0, 0.5))
-    return (turn, still) if still else _climb(cubes, begin, part(progress, 0.5, 1.0))
+    return (turn, still) if still or len(turn) > MOST_FOR_MOMENTS else _climb(cubes, begin, part(progress, 0.5, 1.0))
 
 
 def _fast(cubes: Cubes, begin: Array, progress: Progress) -> tuple[Array, bool]:
@@ -179,9 +185,8 @@ def _climb(cubes: Cubes, begin: Array, progress: Progress) -> tuple[Array, bool]
     """
     turn = _orthogonal(begin)
     gradient = cubes(turn, part(progress, 0.0, 0.0))
-    most = CLIMBS if len(turn) <= MOST_FOR_MOMENTS else MOST_ITERATIONS
-    for i in range(most):
-        step = part(progress, i / most, (i + 1) / most)
+    for i in range(CLIMBS):
+        step = part(progress, i / CLIMBS, (i + 1) / CLIMBS)
         new = _orthogonal(gradient - 3.0 * turn)
         there = cubes(new, part(step, 0.0, 0.5))
         if np.sum(there * new) <= np.sum(gradient * turn):
@@ -210,7 +215,7 @@ def _cubes(white: Array, progress: Progress) -> Cubes:
         x = white[:, piece] * np.sqrt(count)
         pairs = x[i] * x[j]
         moments += pairs @ pairs.T / count
-        progress(piece.stop / count, "fourth moments")
+        progress(piece.stop / count, DOING)
     twice = np.where(i == j, 1.0, 2.0)
 
     def cubes(turn: Array, _: Progress) -> Array:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_connectome.core.errors import Progress, part, silent
+from napari_connectome.core.stacked import Rows
 
 Array = npt.NDArray[Any]
 
@@ -24,7 +25,7 @@ def column_pieces(shape: tuple[int, ...]) -> list[slice]:
     return [slice(start, min(start + stride, shape[1])) for start in range(0, shape[1], stride)]
 
 
-def inner_products(rows: Array, progress: Progress = silent) -> Array:
+def inner_products(rows: Rows, progress: Progress = silent) -> Array:
     """rows·rowsᵀ (m × m), float64, of (m × v) rows of any real type."""
     gram = np.zeros((len(rows), len(rows)))
     for piece in column_pieces(rows.shape):
@@ -34,16 +35,25 @@ def inner_products(rows: Array, progress: Progress = silent) -> Array:
     return gram
 
 
-def products(left: Array, rows: Array, progress: Progress = silent) -> Array:
-    """left·rows (k × v), float64, of a (k × m) matrix and (m × v) rows of any real type."""
-    out = np.empty((len(left), rows.shape[1]))
+def column_squares(rows: Rows) -> Array:
+    """Sum of squares of each column (v,), float64, of (m × v) rows of any real type."""
+    out = np.empty(rows.shape[1])
     for piece in column_pieces(rows.shape):
-        np.matmul(left, rows[:, piece].astype(np.float64), out=out[:, piece])
+        some = rows[:, piece]
+        out[piece] = np.einsum("mv,mv->v", some, some, dtype=np.float64)
+    return out
+
+
+def products(left: Array, rows: Rows, progress: Progress = silent, kind: npt.DTypeLike = np.float64) -> Array:
+    """left·rows (k × v) of a (k × m) matrix and (m × v) rows of any real type, multiplied in float64."""
+    out = np.empty((len(left), rows.shape[1]), dtype=kind)
+    for piece in column_pieces(rows.shape):
+        out[:, piece] = left @ rows[:, piece].astype(np.float64)
         progress(piece.stop / rows.shape[1], "products")
     return out
 
 
-def cross_products(rows: Array, maps: Array, progress: Progress = silent) -> Array:
+def cross_products(rows: Rows, maps: Array, progress: Progress = silent) -> Array:
     """rows·mapsᵀ (m × k), float64, of (m × v) rows and (k × v) maps of any real type."""
     out = np.zeros((len(rows), len(maps)))
     for piece in column_pieces(rows.shape):
@@ -53,14 +63,15 @@ def cross_products(rows: Array, maps: Array, progress: Progress = silent) -> Arr
 
 
 def leading(
-    rows: Array,
+    rows: Rows,
     n: int,
     progress: Progress = silent,
     scale: Array | None = None,
     gram: Array | None = None,
     sketch: Array | None = None,
+    kind: npt.DTypeLike = np.float64,
 ) -> tuple[Array, Array]:
-    """Return the n largest singular values (n,) and the unit rows (n × v) that belong to them, float64.
+    """Return the n largest singular values (n,) and the unit rows (n × v) that belong to them.
 
     Parameters
     ----------
@@ -74,6 +85,8 @@ def leading(
         The `inner_products` of the rows, where they are known.
     sketch : (m × l) array, optional
         Components are looked for in these l combinations of the rows only, see `sketched`, and so are rough.
+    kind : dtype
+        Of the rows returned.
 
     Notes
     -----
@@ -86,9 +99,9 @@ def leading(
         gram = gram * np.outer(scale, scale)
     singular, turn = _directions(gram, n, np.eye(len(gram)) if sketch is None else sketch)
     turn = turn * (1 if scale is None else scale)
-    unit = products(turn, rows, part(progress, 0.7, 1.0))
+    unit = products(turn, rows, part(progress, 0.7, 1.0), kind)
     peak = np.take_along_axis(unit, np.abs(unit).argmax(axis=1)[:, None], axis=1)
-    unit *= np.where(peak < 0, -1.0, 1.0)
+    unit *= np.where(peak < 0, -1.0, 1.0).astype(kind)
     return singular, unit
 
 

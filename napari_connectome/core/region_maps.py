@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import mmap
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from napari_connectome.core.grid import Grid
+from napari_connectome.core.pages import zeros
 from napari_connectome.core.region_table import region_names
 
 Array = npt.NDArray[Any]
@@ -44,18 +43,10 @@ def _support(flat: Array) -> Support:
 
 def dense(regions: Sequence[Support], shape: Sequence[int]) -> Array:
     """The maps (r, z, y, x) float32 with these supports."""
-    maps = _untouched((len(regions), *shape))
+    maps = zeros((len(regions), *shape))
     for image, (voxels, weights) in zip(maps, regions, strict=True):
         image.reshape(-1)[voxels] = weights
     return maps
-
-
-def _untouched(shape: tuple[int, ...]) -> Array:
-    """Zeros (float32) that take no memory until something is written to them, and then the pages around it."""
-    # NumPy asks for huge pages, and so for all of it at once where small regions lie some megabytes apart.
-    private = getattr(mmap, "MAP_PRIVATE", 0) | getattr(mmap, "MAP_ANONYMOUS", 0)
-    room = mmap.mmap(-1, max(1, 4 * math.prod(shape)), **({"flags": private} if private else {}))
-    return np.frombuffer(room, dtype=np.float32, count=math.prod(shape)).reshape(shape)
 
 
 def strongest(regions: Sequence[Support], shape: Sequence[int]) -> Array:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from napari_connectome.core import memory
 from napari_connectome.core.cleaning import Cleaning, cleaning_matrix
 from napari_connectome.core.errors import InputError, Progress, part, silent
+from napari_connectome.core.pages import zeros
 from napari_connectome.core.principal import leading, sketched
 from napari_connectome.core.reduction import FEWEST, TimeReduction, extent, reduce_time
 from napari_connectome.core.smoothing import apply_axes, axis_matrix, kernel_radius
@@ -21,7 +22,7 @@ from napari_connectome.core.values import ROUNDING, Run, Volume
 
 Array = npt.NDArray[Any]
 
-AT_ONCE = 4
+AT_ONCE = 2
 """Volumes smoothed together."""
 BLOCK = 32
 """Volumes multiplied together by the weights of time."""
@@ -158,9 +159,9 @@ def reduce_subject(
         gram = _inner_products(rows)
         count = min(n, len(rows))
         sketch = None if seed is None else _sketch(gram, time.basis, rows.shape[1], count, seed)
-        singular, unit = leading(rows, count, part(progress, 0.8, 1.0), gram=gram, sketch=sketch)
-    kept = (singular[:, None] * unit).astype(np.float32)
-    return SubjectReduction(head.name, kept, float(np.trace(gram)), len(time.basis), head.tr, whole=count == len(rows))
+        singular, unit = leading(rows, count, part(progress, 0.8, 1.0), gram=gram, sketch=sketch, kind=np.float32)
+    unit *= singular[:, None].astype(np.float32)
+    return SubjectReduction(head.name, unit, float(np.trace(gram)), len(time.basis), head.tr, whole=count == len(rows))
 
 
 def _sketch(gram: Array, basis: Array, v: int, n: int, seed: int) -> Array | None:
@@ -197,7 +198,7 @@ def _collect(stream: RunStream, inside: Array, time: TimeReduction, fwhm: float)
     check = _Missing(stream.head, smooth.within)
     weights = time.weights.astype(np.float32)
     v = int(inside.sum())
-    rows, block = np.zeros((len(weights), v), dtype=np.float32), np.empty((BLOCK, v), dtype=np.float32)
+    rows, block = zeros((len(weights), v)), zeros((BLOCK, v))
     first, total, squares = np.zeros((3, v), dtype=np.float64)
     reference: Array | None = None
     raw = np.empty((AT_ONCE, *smooth.shape), dtype=np.float32)

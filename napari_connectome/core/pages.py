@@ -1,0 +1,23 @@
+"""Large arrays whose memory is the system's again once they are let go, and that take none before they are written to."""
+
+from __future__ import annotations
+
+import math
+import mmap
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+def zeros(shape: Sequence[int], kind: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:
+    """Zeros that take the pages that are written to, and give them back at their end.
+
+    Of arrays of some 10 MB that come and go the C library keeps the holes, several in each thread; and NumPy asks for huge
+    pages, and so for all of it at once where small parts lie some megabytes apart.
+    """
+    private = getattr(mmap, "MAP_PRIVATE", 0) | getattr(mmap, "MAP_ANONYMOUS", 0)
+    count = math.prod(shape)
+    room = mmap.mmap(-1, max(1, np.dtype(kind).itemsize * count), **({"flags": private} if private else {}))
+    return np.frombuffer(room, dtype=kind, count=count).reshape(tuple(shape))
