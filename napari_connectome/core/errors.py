@@ -28,3 +28,8 @@ def silent(fraction: float, doing: str) -> None:
 def part(progress: Progress, start: float, stop: float) -> Progress:
     """Progress for a step that takes a run from `start` to `stop` of the whole."""
     return lambda fraction, doing: progress(start + (stop - start) * fraction, doing)
+
+
+def named(progress: Progress, doing: str) -> Progress:
+    """Progress that says the same all the time: what is done for the person who waits, not how it is computed."""
+    return lambda fraction, _: progress(fraction, doing)

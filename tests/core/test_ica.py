@@ -124,6 +124,33 @@ def test_maps_that_overlap_come_to_rest_and_are_the_same_when_the_input_moves_a_
     assert matched(first.maps, moved.maps).min() > 0.99999
 
 
+def test_many_maps_take_no_more_steps_than_scikit_learns(monkeypatch):
+    """Of noise no search comes to rest; without the moments a step is a pass over all voxels."""
+    monkeypatch.setattr(ica, "MOST_FOR_MOMENTS", 0)
+    monkeypatch.setattr(ica, "TOLERANCE", 0.0)
+    passes, over_voxels = [], ica._cubes_over_voxels
+    monkeypatch.setattr(ica, "_cubes_over_voxels", lambda *given: passes.append(1) or over_voxels(*given))
+    found = independent_maps(group_components(stacked(noise=30.0), 6), 2)
+    assert found.converged == 0
+    assert len(passes) == 2 * ica.MOST_ITERATIONS
+
+
+def test_starts_that_come_to_rest_are_preferred(monkeypatch):
+    components = group_components(stacked(3, noise=3.0), 6)
+    wandering, unmix = iter([False, True, False]), ica._unmix
+    monkeypatch.setattr(ica, "_unmix", lambda *given: (unmix(*given)[0], next(wandering)))
+    shown = []
+    found = independent_maps(components, 3, watch=shown.append)
+    assert found.converged == 1
+    monkeypatch.undo()
+    at_rest = np.random.RandomState(np.random.RandomState(0).randint(2**31 - 1, size=3)[1])
+    white = ica._whitened(components)
+    turn, _ = ica._unmix(
+        ica._cubes(white, lambda done, doing: None), at_rest.normal(size=white.shape) @ white.T, lambda done, doing: None
+    )
+    np.testing.assert_allclose(found.maps, turn @ white, atol=1e-12)
+
+
 def test_maps_to_begin_with_lead_back_to_themselves():
     components = group_components(stacked(5), 6)
     found = independent_maps(components, 5).maps
@@ -160,9 +187,10 @@ def test_more_than_the_runs_hold_is_refused_in_one_sentence():
 @pytest.mark.parametrize("limit", [ica.MOST_FOR_MOMENTS, 0])
 def test_every_call_of_progress_may_stop_it(limit, monkeypatch):
     monkeypatch.setattr(ica, "MOST_FOR_MOMENTS", limit)
-    components, told = group_components(stacked(), 6), []
-    independent_maps(components, 2, progress=lambda done, doing: told.append(done))
+    components, told, words = group_components(stacked(), 6), [], []
+    independent_maps(components, 2, progress=lambda done, doing: told.append(done) or words.append(doing))
     assert told == sorted(told)
+    assert list(dict.fromkeys(words))[-2:] == [f"independent components, start {i} of 2" for i in (1, 2)]
     for at in (1, len(told) // 2, len(told)):
         left = at
 
