@@ -118,3 +118,56 @@ def test_roi_from_a_t_test_on_haxbys_slice(real_data: Path, tmp_path: Path) -> N
     script(path, tmp_path, bold, labels, mask)
     words = np.array([line.split()[0] for line in labels.read_text().splitlines()])
     check_roi_example(tmp_path, nc.load_run(bold), words, nc.load_volume(mask).data > 0)
+
+
+def check_networks_example(folder: Path, runs: list[nc.Run]) -> None:
+    """Each step after learning is what nilearn makes of the step before; learning is compared in tests of its own."""
+    import json
+
+    import nibabel
+    import pandas as pd
+    from nilearn.connectome import ConnectivityMeasure
+    from nilearn.maskers import NiftiMapsMasker
+    from nilearn.regions import RegionExtractor
+
+    networks = nc.load_maps(folder / "networks.nii.gz")
+    about = json.loads((folder / "networks.json").read_text())
+    assert len(networks) <= about["provenance"]["parameters"]["n_components"]
+    assert [each["name"] for each in about["provenance"]["runs"]] == [run.name for run in runs]
+    affine = networks.grid.affine
+    maps = nibabel.Nifti1Image(networks.data.T.astype(np.float64), affine)
+    extractor = RegionExtractor(maps, threshold=0.5, thresholding_strategy="ratio_n_voxels", min_region_size=1350)
+    extractor.fit()
+    theirs = extractor.regions_img_.get_fdata().T
+    regions = nc.load_regions(folder / "network_regions.nii.gz")
+    assert len(theirs) == len(regions.maps)
+    assert list(regions.source_map) == list(extractor.index_)
+    differing = ((theirs != 0) != (regions.maps != 0)).mean()
+    assert differing <= 0.001 * (theirs != 0).mean()
+    masker = NiftiMapsMasker(nibabel.Nifti1Image(regions.maps.T.astype(np.float64), affine), smoothing_fwhm=6, standardize=None)
+    series = [
+        masker.fit_transform(nibabel.Nifti1Image(run.data.T.astype(np.float64), affine), confounds=run.confounds)
+        for run in runs
+    ]
+    # nilearn 0.14.1 takes every word here, "zscore_sample" too, for False.
+    expected = ConnectivityMeasure(kind="correlation", standardize=True).fit_transform(series).mean(axis=0)
+    table = pd.read_csv(folder / "mean_correlation.tsv", sep="\t", index_col="region")
+    assert list(table.index) == list(table.columns) == list(regions.table["name"])
+    np.testing.assert_allclose(table, expected, atol=1e-6)
+
+
+def test_networks_regions_connectome_equals_nilearn_step_by_step(tmp_path: Path) -> None:
+    from napari_connectome.core.phantom import resting_group
+    from napari_connectome.io.confounds import choose_columns
+
+    (path,) = [path for path in EXAMPLES if path.stem == "networks_regions_connectome"]
+    script(path, tmp_path)
+    runs = [subject.run for subject in resting_group()]
+    check_networks_example(tmp_path, [run.replace(confounds=choose_columns(run.confounds, "simple")) for run in runs])
+
+
+def test_networks_regions_connectome_of_six_real_subjects(real_data: Path, tmp_path: Path) -> None:
+    (path,) = [path for path in EXAMPLES if path.stem == "networks_regions_connectome"]
+    files = sorted((real_data / "rest_group").glob("*.nii.gz"))
+    script(path, tmp_path, "--tr", "2", *files)
+    check_networks_example(tmp_path, [nc.load_run(file, tr=2.0) for file in files])
