@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from napari_connectome.core.errors import Progress, silent
 from napari_connectome.core.values import Run
@@ -34,3 +34,16 @@ class RunSource:
     def load(self, progress: Progress = silent) -> Run:
         """The run."""
         return self.run
+
+
+@dataclass(frozen=True, eq=False)
+class SteadySource(RunSource):
+    """A run in memory that stays as it is, so that what was once found of it holds.
+
+    Parameters
+    ----------
+    known : dict
+        What was found, by its name.
+    """
+
+    known: dict[str, Any] = field(default_factory=dict, repr=False)

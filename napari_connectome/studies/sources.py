@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from napari_connectome.core.errors import InputError, Progress, silent
 from napari_connectome.core.grid import Grid
-from napari_connectome.core.sources import RunSource, Source
+from napari_connectome.core.sources import RunSource, Source, SteadySource
 from napari_connectome.core.streams import RunStream
 from napari_connectome.core.values import Run
 from napari_connectome.io.run_file import RunFile
@@ -54,6 +54,10 @@ def key_of(source: Source, progress: Progress = silent) -> Hashable:
     """Equal as long as the source gives the same run; None where that cannot be known."""
     if isinstance(source, Named):
         return key_of(source.source, progress)
+    if isinstance(source, SteadySource):
+        if "digest" not in source.known:
+            source.known["digest"] = digest(source.run, progress)
+        return str(source.known["digest"])
     if isinstance(source, RunSource):
         return digest(source.run, progress)
     try:

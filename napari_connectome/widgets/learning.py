@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 
 from napari_connectome.analyses.networks import NetworkMaps, Networks, Sketch, networks_of
-from napari_connectome.core.errors import InputError, Progress, part
+from napari_connectome.core.errors import InputError, Progress, named, part
 from napari_connectome.core.sources import Source
 from napari_connectome.core.subject import Reductions
 from napari_connectome.core.values import Maps, Regions, Volume
@@ -65,9 +65,10 @@ class Learning:
         assert self.reductions is not None
         if self.missing:
             return None
-        return networks_of(
+        maps = networks_of(
             self.reductions, self.params, start=self.start, progress=part(progress, REDUCED, 1.0), watch=self._watch
         )
+        return replace(maps, provenance={**maps.provenance, "notices": list(self.reductions.notices)})
 
     def reduce(self, progress: Progress) -> None:
         """Reduce the runs; what could be done is kept also where the cluster was lost."""
@@ -110,7 +111,7 @@ class Learning:
         if self.kept is not None and self.kept.mean is not None and self.kept.mean.name == name:
             return self.kept.mean
         with suppress(InputError, OSError):  # what is wrong with a run is said by those who need it
-            return replace(stream_of(first, _named(progress, name)).mean(), name=name)
+            return replace(stream_of(first, named(progress, name)).mean(), name=name)
         return None  # or it lies on another machine
 
     @property
@@ -134,10 +135,6 @@ def richer(kept: Reductions | None, made: Reductions) -> Reductions:
         before = known.get(subject.key, subject)
         subjects.append(replace(before, name=subject.name) if len(before.rows) > len(subject.rows) else subject)
     return replace(made, subjects=tuple(subjects))
-
-
-def _named(progress: Progress, doing: str) -> Progress:
-    return lambda fraction, _: progress(fraction, doing)
 
 
 def _count(start: Maps | Regions) -> int:

@@ -237,7 +237,7 @@ class NetworkLearning(QWidget):
         else:
             self.say("")
             self.sources, self.params = learning.sources, learning.params
-            self._account(maps, time.monotonic() - self._began)
+            self._account(maps, learning.reductions, time.monotonic() - self._began)
             self.learned.emit(maps, learning.mean)
         self.ended.emit()
 
@@ -347,20 +347,16 @@ class NetworkLearning(QWidget):
         self.account.show()
         self._panel.bring(self.account)
 
-    def _account(self, maps: NetworkMaps, seconds: float) -> None:
+    def _account(self, maps: NetworkMaps, reductions: Reductions, seconds: float) -> None:
         inside = "" if maps.mask is None else f" in {int(np.count_nonzero(maps.mask.data)):,} voxels"
         runs = some(len(maps.subjects), "run")
         parts = [f"{len(maps)} networks of {runs}{inside} explain {100 * maps.score:.1f} % of the variance; {seconds:.1f} s."]
         if np.isfinite(maps.objective):
-            passes = (
-                f" after {some(len(maps.objectives) - 1, 'pass')}".replace("passs", "passes")
-                if len(maps.objectives) > 1
-                else ""
-            )
-            parts.append(f"Objective {maps.objective:.4g}{passes}.")
+            parts.append(f"Objective {maps.objective:.4g} {_after(maps)}.")
         parts += [f"{notice[:1].upper()}{notice[1:].rstrip('.')}." for notice in maps.provenance.get("notices", ())]
-        if maps.left_out:
+        if reductions.left_out:
             parts.append(f"{', '.join(self.runs.failed)} left out.")
+        parts += [f"{sentence[:1].upper()}{sentence[1:]}" for sentence in maps.left_out[len(reductions.left_out) :]]
         self._tell(" ".join(parts) + self._kept_in_words() + NEXT)
 
     def _kept_in_words(self) -> str:
@@ -391,3 +387,11 @@ class NetworkLearning(QWidget):
         address = scheduler()
         self.place.setText(f"Runs are reduced on the cluster of {address} (Preferences > Connectome).")
         self.place.setVisible(bool(address))
+
+
+def _after(maps: NetworkMaps) -> str:
+    """What the objective was reached by."""
+    n = len(maps.objectives)
+    if n < 2:
+        return "after some voxels, as nilearn; a full search may come lower"
+    return f"after {n} passes over all voxels"

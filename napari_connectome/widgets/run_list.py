@@ -29,7 +29,10 @@ from napari_connectome.widgets.work import Work, WorkBar
 
 FILES = "Runs (*.nii.gz *.nii *.mgz *.mgh *.mnc *.hdr *.img *.HEAD *.BRIK *.BRIK.gz);;All files (*)"
 TABLES = "Tables (*.tsv *.csv *.txt *.par);;All files (*)"
-EMPTY = "No runs yet: add files, or open runs (File > Open Sample > Connectome > Six resting-state phantoms) and add those."
+EMPTY = (
+    "No runs yet: add files or drop them here, or open runs (File > Open Sample > Connectome > Six resting-state phantoms) and "
+    "add those."
+)
 
 
 class RunList(QWidget):
@@ -59,6 +62,7 @@ class RunList(QWidget):
         self._last_tr = USUAL
         self.work = Work(self)
         self._build()
+        self.setAcceptDrops(True)
         self._soon = panel.timer(0, self._on_layers)
         panel.at_end(self.work.close)
         panel.at_end(self._let_go)
@@ -251,6 +255,16 @@ class RunList(QWidget):
             self._folder = str(Path(paths[0]).parent)
             self.add_files(paths)
 
+    def dragEnterEvent(self, event: Any) -> None:  # noqa: N802
+        """Take files that are dragged here; napari would open them."""
+        if _dropped(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: Any) -> None:  # noqa: N802
+        """Add files that are let go here."""
+        event.acceptProposedAction()
+        self.add_files(_dropped(event))
+
     # -- layers -------------------------------------------------------------------------------------------------------
 
     def _look_soon(self, event: Any = None) -> None:
@@ -398,6 +412,11 @@ class RunList(QWidget):
         if troubled:
             parts.append(f"{some(len(troubled), 'run')} cannot be used: {troubled[0]}")
         return " ".join(parts)
+
+
+def _dropped(event: Any) -> list[str]:
+    """The files that are dragged."""
+    return [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
 
 
 def _events(layer: Layer) -> tuple[Any, ...]:

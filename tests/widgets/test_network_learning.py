@@ -95,7 +95,44 @@ def test_networks_can_be_watched(learning, learn, until):
     assert sketches[-1].maps.shape == (4, int(np.count_nonzero(learning.got[0].mask.data)))
 
 
-@pytest.mark.parametrize("doing", ["looking for the brain", "reducing", "independent", "weights"])
+def test_networks_that_came_out_empty_are_told_in_the_account(learning, learn, monkeypatch):
+    from dataclasses import replace
+
+    from napari_connectome.widgets import learning as module
+
+    original, sentence = (
+        module.networks_of,
+        "1 of 5 networks came out empty at a sparsity of 9 and is left out: lower the sparsity.",
+    )
+
+    def without_one(*given, **named):
+        return replace(original(*given, **named), left_out=(sentence,))
+
+    monkeypatch.setattr(module, "networks_of", without_one)
+    learn()
+    assert sentence in learning.account.text()
+    assert "  " not in learning.account.text()
+
+
+def test_runs_that_differ_are_told_in_the_account(learning, learn):
+    learning.runs.entries[0].tr = 3.0
+    learn()
+    assert "The runs have TRs from 2 to 3 s" in learning.account.text()
+    script = learn_networks([entry.source(learning.runs.regressed) for entry in learning.runs.entries], learning.parameters())
+    assert learning.got[0].provenance == script.provenance
+
+
+@pytest.mark.parametrize("search", ["early", "full"])
+def test_the_account_tells_the_objective_and_what_it_was_reached_by(learning, learn, search):
+    learning.form.value = learning.form.value.replace(search=search)
+    learn()
+    (maps,) = learning.got
+    said = "a full search may come lower" if search == "early" else f"after {len(maps.objectives)} passes over all voxels"
+    assert f"Objective {maps.objective:.4g}" in learning.account.text()
+    assert said in learning.account.text()
+
+
+@pytest.mark.parametrize("doing", ["looking for the brain", "reducing", "independent", "maps of the dictionary"])
 def test_cancel_leaves_nothing_and_keeps_what_was_reduced(learning, until, monkeypatch, doing):
     from napari_connectome.widgets.work import Job
 
@@ -114,7 +151,7 @@ def test_cancel_leaves_nothing_and_keeps_what_was_reduced(learning, until, monke
     until(lambda: not learning.work.busy)
     assert learning.message.text().startswith("Cancelled; nothing was changed."), learning.message.text()
     assert (learning.got, ends, len(learning.viewer.layers)) == ([], [1], 0)
-    assert (learning.kept is not None) == (doing in ("independent", "weights"))
+    assert (learning.kept is not None) == (doing in ("independent", "maps of the dictionary"))
 
 
 def test_a_corrupt_file_is_named_and_left_out_and_the_rest_is_not_lost(learning, learn, network_files, tmp_path, until, loads):

@@ -280,6 +280,53 @@ def test_a_source_is_the_same_as_long_as_nothing_is_changed(runs, add, write, sm
     assert [one is other for one, other in zip(before, runs.sources(), strict=True)] == [False, True]
 
 
+def test_a_layer_somebody_wrote_into_is_another_source(runs):
+    layer = runs.viewer.add_image(np.ones((T, 4, 5, 6)), scale=(2, 3, 3, 3), units=("s", "mm", "mm", "mm"), name="open")
+    runs.add_open_runs()
+    (before,) = runs.sources()
+    layer.data *= 2
+    assert runs.sources() != [before]
+
+
+def test_layers_are_looked_through_once(runs, monkeypatch):
+    from napari_connectome.studies import sources
+
+    looked = []
+    monkeypatch.setattr(sources, "digest", lambda run, progress: looked.append(run.name) or f"digest {len(looked)}")
+    layer = runs.viewer.add_image(np.ones((T, 4, 5, 6)), scale=(2, 3, 3, 3), units=("s", "mm", "mm", "mm"), name="open")
+    runs.add_open_runs()
+    keys = [sources.key_of(*runs.sources()) for _ in range(3)]
+    assert looked == ["open"]
+    assert len(set(keys)) == 1
+    layer.data = layer.data + 1
+    assert sources.key_of(*runs.sources()) not in keys
+
+
+@pytest.mark.parametrize("where", ["table", "list"])
+def test_files_are_dropped_on_the_list(runs, write, until, where):
+    from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+    from qtpy.QtGui import QDragEnterEvent, QDropEvent
+    from qtpy.QtWidgets import QApplication
+
+    paths = [write("a.nii"), write("b.nii")]
+    data, copy, left, none = QMimeData(), Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    target = runs.table.viewport() if where == "table" else runs
+    while not target.acceptDrops():  # as Qt looks for who takes it
+        target = target.parentWidget()
+    enter = QDragEnterEvent(QPoint(5, 5), copy, data, left, none)
+    QApplication.sendEvent(target, enter)
+    assert enter.isAccepted()
+    QApplication.sendEvent(target, QDropEvent(QPointF(5, 5), copy, data, left, none))
+    until(lambda: not runs.busy)
+    assert [entry.name for entry in runs.entries] == ["a", "b"]
+    data.setUrls([QUrl("http://nowhere/a.nii")])
+    enter = QDragEnterEvent(QPoint(5, 5), copy, data, left, none)
+    enter.ignore()
+    QApplication.sendEvent(target, enter)
+    assert not enter.isAccepted()
+
+
 def test_a_list_of_a_hundred_files_is_quick(runs, add, write):
     add(*(write(f"{i}.nii", shape=(2, 2, 2, 3)) for i in range(100)))
     assert states_of(runs) == ["ready"] * 100
