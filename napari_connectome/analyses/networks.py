@@ -19,16 +19,19 @@ from napari_connectome.core.params import Params, param
 from napari_connectome.core.stacked import Stacked
 from napari_connectome.core.subject import Reductions
 from napari_connectome.core.threads import one_thread
-from napari_connectome.core.values import Maps, Regions, Volume
+from napari_connectome.core.values import Maps, Regions, Volume, expect
 
 Array = npt.NDArray[Any]
+
+MOST = 500
+"""Networks that can be learned."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Networks(Params):
     """How networks are learned."""
 
-    n_components: int = param(20, "How many networks.", low=2, high=500, step=1, title="networks")
+    n_components: int = param(20, "How many networks.", low=2, high=MOST, step=1, title="networks")
     method: str = param(
         "dictionary",
         "dictionary: sparse maps by dictionary learning. ica: independent components (CanICA), thresholded.",
@@ -125,6 +128,19 @@ class Sketch:
     doing: str
 
 
+def begun_with(start: Maps | Regions, params: Networks) -> Networks:
+    """The parameters with as many networks as there are maps to start from; one sentence where that cannot be."""
+    expect("the start", start, Maps, Regions)
+    count = len(start_names(start))
+    if 1 < count <= MOST:
+        return params.replace(n_components=count)
+    if not count:
+        raise InputError("the image to start from holds no region: give an atlas, or maps.")
+    if count == 1:
+        raise InputError("there is 1 map to start from, and at least 2 networks are needed: give more maps.")
+    raise InputError(f"there are {count} maps to start from and at most {MOST} networks can be learned: leave some out.")
+
+
 def networks_of(
     reductions: Reductions,
     params: Networks | None = None,
@@ -166,11 +182,14 @@ def networks_of(
     params = Networks.given(params)
     if not reductions.subjects:
         raise InputError("there is no run to learn from: give at least one.")
+    params = params if start is None else begun_with(start, params)
     seeds = None if start is None else start_maps(start, reductions.mask)
-    if seeds is not None:
-        if len(seeds) < 2:
-            raise InputError("there is 1 map to start from, and at least 2 networks are needed: give more maps.")
-        params = params.replace(n_components=len(seeds))
+    voxels = int(np.count_nonzero(reductions.mask.data))
+    if voxels < params.n_components:
+        raise InputError(
+            f"{params.n_components} networks were asked for and the mask has {voxels} voxel{'s' * (voxels != 1)}: "
+            "ask for fewer networks or widen the mask."
+        )
     subjects = reductions.first(params.n_components).subjects
     rows = Stacked([subject.rows for subject in subjects])
     if not any(row.any() for row in rows):
@@ -299,13 +318,14 @@ def _told(empty: list[int], of: int, params: Networks, start: Maps | Regions | N
     if not empty:
         return []
     which = f"{len(empty)} of {of} networks" if start is None else listed([start_names(start)[i] for i in sorted(empty)])
+    sparse, more = f"at a sparsity of {params.alpha:g}", "lower the sparsity"
+    if params.method == "ica":
+        sparse, more = f"with a threshold ratio of {params.ratio:g}", "raise the threshold ratio"
     if len(empty) == of:
-        raise InputError(
-            f"no voxel has a weight in any of the {of} networks at a sparsity of {params.alpha:g}: lower the sparsity."
-        )
+        raise InputError(f"no voxel has a weight in any of the {of} networks {sparse}: {more}.")
     return [
-        f"{which} came out empty at a sparsity of {params.alpha:g} and {'is' if len(empty) == 1 else 'are'} left out: "
-        "lower the sparsity to have all, or ask for fewer networks."
+        f"{which} came out empty {sparse} and {'is' if len(empty) == 1 else 'are'} left out: "
+        f"{more} to have all, or ask for fewer networks."
     ]
 
 

@@ -138,9 +138,11 @@ def learn_in_batches(
     for step in range(rounds * rounds):
         first = step % rounds * BATCH
         voxels = rows[:, order[first : first + BATCH]].T.astype(np.float64)
-        if learner.learn(voxels, step):
+        share = 1 - 1 / (1 + step / WARM_UP)
+        told = named(part(progress, share, share), f"learning the dictionary, {(step + 1) * BATCH} voxels")
+        told(0.0, "")
+        if learner.learn(voxels, step, told):
             break
-        progress(1 - 1 / (1 + step / WARM_UP), f"learning the dictionary, {(step + 1) * BATCH} voxels")
     return learner.atoms, step + 1
 
 
@@ -154,10 +156,10 @@ class _Online:
         self._cost = self._least = np.inf
         self._worse = 0
 
-    def learn(self, voxels: Array, step: int) -> bool:
+    def learn(self, voxels: Array, step: int, progress: Progress = silent) -> bool:
         """Learn from (b × m) voxels; whether that was enough."""
         before, n = self.atoms.copy(), len(voxels)
-        code = sparse_code(before @ before.T, before @ voxels.T, self.alpha)
+        code = sparse_code(before @ before.T, before @ voxels.T, self.alpha, progress=progress)
         cost = (0.5 * ((voxels - code.T @ before) ** 2).sum() + self.alpha * np.abs(code).sum()) / n
         seen = (step + 1) * n if step < n - 1 else n**2 + step + 1 - n
         keep = (seen + 1 - n) / (seen + 1)

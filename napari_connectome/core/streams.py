@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_connectome.core import resampling
-from napari_connectome.core.errors import Progress, silent
+from napari_connectome.core.errors import InputError, Progress, silent
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.values import Run, Volume
 
@@ -54,8 +54,15 @@ class RunStream:
         return replace(self, head=self.head.replace(data=data, grid=grid), volumes=volumes)
 
     def mean(self) -> Volume:
-        """Mean over time, float64; NaN where any volume has it."""
+        """Mean over the volumes that are not censored, float64; NaN where any of them has it, which may not be everywhere."""
+        keep = np.ones(self.head.n_volumes, dtype=bool) if self.head.keep is None else self.head.keep
         total = np.zeros(self.head.grid.shape)
-        for volume in self.volumes:
+        for t, volume in enumerate(self.volumes):
+            if not keep[t]:
+                continue
+            if volume.dtype.kind == "f" and not np.isfinite(volume).any():
+                raise InputError(
+                    f"{self.head.name} has no value in volume {t} (from 0): censor it, mend the file, or leave it out."
+                )
             total += volume
-        return Volume(total / self.head.n_volumes, self.head.grid, name=self.head.name)
+        return Volume(total / np.count_nonzero(keep), self.head.grid, name=self.head.name)

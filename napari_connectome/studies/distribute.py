@@ -144,9 +144,9 @@ class _Round:
         tell = self._listen(number) if self.threads else silent
         try:
             return self.executor.submit(self.task, source, tell)
-        except BrokenExecutor as error:
+        except RuntimeError as error:  # broken, or shut down
             broken: Future[Any] = Future()
-            broken.set_exception(error)
+            broken.set_exception(error if isinstance(error, BrokenExecutor) else BrokenExecutor(str(error)))
             return broken
 
     def _listen(self, number: int) -> Progress:

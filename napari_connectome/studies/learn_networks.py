@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_connectome.analyses.group_mask import common_mask, mask_of
-from napari_connectome.analyses.networks import NetworkMaps, Networks, Sketch, networks_of
+from napari_connectome.analyses.networks import NetworkMaps, Networks, Sketch, begun_with, networks_of
 from napari_connectome.core.cleaning import Cleaning
 from napari_connectome.core.errors import InputError, Progress, part, silent
 from napari_connectome.core.grid import Grid
@@ -115,17 +115,12 @@ def learn_networks(
     4·v·(k·s + t·w) bytes with w at a time: twenty of 168 volumes and 32,400 voxels some 50 MB and 22 MB for each worker.
     """
     params = Networks.given(params)
-    asked = params if start is None else params.replace(n_components=_count(start))
+    asked = params if start is None else begun_with(start, params)
     reductions = reduce_runs(
         runs, asked, mask=mask, leave_out=leave_out, resample=resample, executor=executor, progress=part(progress, 0.0, 0.6)
     )
     maps = networks_of(reductions, params, start=start, progress=part(progress, 0.6, 1.0), watch=watch)
     return replace(maps, provenance={**maps.provenance, "notices": list(reductions.notices)})
-
-
-def _count(start: Maps | Regions) -> int:
-    expect("the start", start, Maps, Regions)
-    return len(start) if isinstance(start, Maps) else len(start.ids)
 
 
 def reduce_runs(
@@ -236,6 +231,11 @@ class _Study:
     executor: Executor | None
 
     def __post_init__(self) -> None:
+        if self.executor is not None and not isinstance(self.executor, Executor):
+            raise InputError(
+                f"the executor is of type {type(self.executor).__name__} and must be a concurrent.futures.Executor, such as "
+                "ThreadPoolExecutor(2), or get_executor() of a Dask client."
+            )
         self.total = 0
         self.failures: list[Failure] = []
         self.keys: dict[str, Hashable] = {}

@@ -285,6 +285,22 @@ def test_empty_maps_are_told(reductions):
     assert named.left_out[-1].startswith(", ".join(empty))
 
 
+def test_independent_maps_that_are_empty_are_told_in_their_own_words(reductions):
+    networks = networks_of(reductions, Networks(n_components=K, method="ica", ratio=1 / 2000))
+    assert len(networks) < K
+    assert "with a threshold ratio of 0.0005" in networks.left_out[-1]
+    assert "raise the threshold ratio" in networks.left_out[-1]
+    assert "sparsity" not in networks.left_out[-1]
+
+
+def test_a_mask_of_fewer_voxels_than_networks(reductions):
+    few = np.zeros(GRID.shape, dtype=bool)
+    few[4, 4, 4] = True
+    run = SubjectReduction("short", np.ones((1, 1), dtype=np.float32), 1.0, 6)
+    with pytest.raises(InputError, match="5 networks were asked for and the mask has 1 voxel:"):
+        networks_of(Reductions(Volume(few, GRID), (run,)), Networks(n_components=K))
+
+
 def test_runs_that_hold_too_little_are_one_sentence(reductions):
     one = replace(reductions, subjects=reductions.first(3).subjects[:1])
     for way in WAYS:

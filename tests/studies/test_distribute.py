@@ -99,6 +99,9 @@ def test_an_executor_that_takes_no_more_loses_the_rest():
             raise BrokenExecutor
 
     assert all(outcome.lost for _, outcome in each(_square, NUMBERS, Broken()))
+    with ThreadPoolExecutor(1) as shut_down:
+        pass
+    assert all(outcome.lost for _, outcome in each(_square, NUMBERS, shut_down))
 
 
 def test_a_client_that_gave_up_is_not_waited_for():

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from napari_connectome import Volume, save
+from napari_connectome import Maps, Volume, save
 from napari_connectome.analyses.networks import Networks, networks_of
 from napari_connectome.core.errors import Cancelled, InputError
 from napari_connectome.core.phantom import resting_group
@@ -79,12 +79,20 @@ def test_nothing_comes_of_what_is_cancelled_while_learning(runs):
         learn_networks(runs[:1], PARAMS, progress=stop)
 
 
+def _maps(runs, k):
+    grid = runs[0].grid
+    return Maps(np.broadcast_to(np.ones((), dtype=np.float32), (k, *grid.shape)), grid)
+
+
 def test_what_cannot_be_learned_is_told(runs, group):
     for call, says in [
         (lambda: Networks(n_components=1), "n_components is 1 and must lie between 2"),
         (lambda: learn_networks(runs[:1], PARAMS.replace(alpha=1e6)), "lower the sparsity"),
         (lambda: learn_networks(runs[:1], Networks(n_components=80)), "80 networks"),
         (lambda: learn_networks(runs[:1], PARAMS, start=5), "the start is of type int"),
+        (lambda: learn_networks(runs[:1], PARAMS, start=_maps(runs, 1)), "there is 1 map to start from"),
+        (lambda: learn_networks(runs[:1], PARAMS, start=_maps(runs, 501)), "501 maps to start from and at most 500"),
+        (lambda: learn_networks(runs[:1], PARAMS, executor=3), "the executor is of type int"),
         (lambda: learn_networks(runs[:1], {"n_components": 5}), "the parameters given are"),
         (lambda: learn_networks(runs[:1], PARAMS, mask=Volume(group[0].mask.data * 0, group[0].mask.grid)), "is empty"),
     ]:

@@ -202,7 +202,7 @@ BAD = {
     "other place": (lambda: _run(2, grid=AWAY), "sub-02 has the size of (sub-01|the mask) but lies elsewhere"),
     "zeros": (lambda: _with(_run(2), slice(None), 0), "sub-02"),
     "NaN everywhere": (lambda: _with(_run(2), slice(None), np.nan), "sub-02"),
-    "a volume of NaN": (lambda: _with(_run(2), 5, np.nan), "sub-02"),
+    "a volume of NaN": (lambda: _with(_run(2), 5, np.nan), "sub-02 has .* volume"),
     "a voxel of NaN": (lambda: _with(_run(2), (5, 4, 4, 4), np.nan), "sub-02 has NaN or infinity in 1 voxel of the mask"),
     "too many confounds": (lambda: _run(2).replace(confounds=np.random.default_rng(0).random((40, 60))), "sub-02"),
     "NaN in confounds": (
@@ -225,6 +225,12 @@ def test_a_run_that_fails_is_named_and_the_others_are_not_lost(bad, given):
     left = reduce_runs(runs, PARAMS, mask=given, leave_out=True, kept=caught.value.reductions)
     assert left.left_out == caught.value.sentences
     _same(left, reduce_runs([runs[0], runs[2]], PARAMS, mask=left.mask))
+
+
+def test_what_a_censored_volume_holds_does_not_matter():
+    keep = np.arange(40) != 5
+    bad, good = _with(_run(2), 5, np.nan).replace(keep=keep), _run(2).replace(keep=keep)
+    _same(reduce_runs([_run(1), bad], PARAMS), reduce_runs([_run(1), good], PARAMS))
 
 
 def test_a_corrupt_file_in_the_middle(files, tmp_path):
