@@ -1,8 +1,8 @@
-"""The plugin at work on the sample runs: a seed in the posterior cingulate, and regions from a test of faces against houses.
+"""The plugin at work on the sample runs: a seed, regions from a test of faces against houses, networks of a group.
 
-With a display, opens napari and leaves it to you: drag the point called PCC; with ``--regions``, press Test. With ``--pictures
-FOLDER``, drags the seed along a path with the mouse instead, makes regions from the test, and writes pictures, maps, atlas and
-tables into the folder.
+With a display, opens napari and leaves it to you: drag the point called PCC; with ``--regions``, press Test; with
+``--networks``, press Learn. With ``--pictures FOLDER``, drags the seed along a path with the mouse instead, makes regions from
+the test, learns networks, and writes pictures, maps, atlas and tables into the folder.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import napari
 import numpy as np
 
+from tools import learning
 from tools.mouse import Mouse, let_work
 from tools.workshop import walk
 
@@ -29,10 +30,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="drag the seed by itself and write pictures there")
     parser.add_argument("--regions", action="store_true", help="open the ROI t-test on the face/house phantom instead")
+    parser.add_argument("--networks", action="store_true", help="open Dictionary-learning regions on six phantoms instead")
     options = parser.parse_args()
     folder = options.pictures
     if folder is None:
-        open_regions() if options.regions else open_sample()
+        open_networks() if options.networks else open_regions() if options.regions else open_sample()
         napari.run()
         return
     viewer, widget = open_sample()
@@ -45,6 +47,11 @@ def main() -> None:
     viewer.close()
     print("Faces were tested against houses, and the regions cut out, dilated, labelled, painted in and measured. Written:")
     report(shop.written)
+    viewer = open_networks()
+    way = learning.walk(viewer, folder / "networks", networks=16, fwhm=6.0)
+    viewer.close()
+    print("Networks were learned from six phantoms, cancelled, learned again, browsed and taken apart into regions. Written:")
+    report(way.written)
 
 
 def report(written: list[Path]) -> None:
@@ -59,6 +66,16 @@ def open_regions() -> Any:
     viewer.window.resize(1500, 950)
     viewer.open_sample(PLUGIN, "face_house")
     viewer.window.add_plugin_dock_widget(PLUGIN, "ROI t-test")
+    let_work(lambda: False, 0.5)
+    return viewer
+
+
+def open_networks() -> Any:
+    """Six phantoms of a brain at rest with Dictionary-learning regions beside them."""
+    viewer = napari.Viewer(title="napari-connectome: press Learn")
+    viewer.window.resize(1500, 950)
+    viewer.open_sample(PLUGIN, "resting_group")
+    viewer.window.add_plugin_dock_widget(PLUGIN, learning.WIDGET)
     let_work(lambda: False, 0.5)
     return viewer
 

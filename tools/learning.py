@@ -16,6 +16,7 @@ from tools.walk import Walk
 
 WIDGET = "Dictionary-learning regions"
 LEARN, NETWORKS, REGIONS = range(3)
+PCC = (0.0, -52.0, 18.0)  # mm; the posterior cingulate
 
 
 class LearningWalk(Walk):
@@ -85,6 +86,12 @@ class LearningWalk(Walk):
         self.wait(lambda: not learning.work.busy and len(networks) > 0 and networks.maps is not maps, learning.message)
         self.picture(name)
 
+    def strongest_at(self, mm: tuple[float, float, float]) -> int:
+        """The network with the largest weight at a place."""
+        maps = self.widget.networks.maps
+        x, y, z = maps.grid.to_voxel(mm).round().astype(int)
+        return int(maps.data[:, z, y, x].argmax())
+
     def browse(self, row: int, name: str) -> None:
         """Go to a network by its row, rename it, and wait for its time course."""
         browser = self.widget.browser
@@ -148,7 +155,7 @@ def walk(
     way.cancel()
     way.set("n_components", f"{networks + 2}")
     way.learn("learned again")
-    way.browse(1, "my network")
+    way.browse(way.strongest_at(PCC), "default mode")
     way.regions()
     way.one_network()
     way.save_all()
