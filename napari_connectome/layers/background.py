@@ -66,6 +66,7 @@ class Background:
         layer = results.show(self.viewer, made, MEAN, self.owner)
         if layer is made:
             self.viewer.layers.move(self.viewer.layers.index(layer), 0)
+            self.viewer.layers.selection.discard(layer)
         elif as_made:
             layer.reset_contrast_limits_range()
             layer.contrast_limits = wanted

@@ -42,7 +42,7 @@ DENSE, STRONG = 0.5, 0.9
 SAMPLE = 500_000
 """Weights that are looked at for colours."""
 TEXT, LINES = "connectome_map_name", 3
-CHARACTER, LETTER, FEWEST = 9, 40, 8
+CHARACTER, LETTER, FEWEST = 11, 40, 8
 """Pixels of the canvas that a character of the name takes, those kept free left of the letter above the middle of the picture,
 and the characters that a line has at least."""
 TALLEST = 4
@@ -285,14 +285,15 @@ class MapStacks:
         if TEXT not in known:
             known[TEXT] = TextOverlay(position="top_left", font_size=12, box=True)
         room = max(int(viewer.canvas.size[1] / 2 - LETTER) // CHARACTER, FEWEST)
-        said = [part for layer in seen[:LINES] for part in words(layer, current(viewer, layer))]
-        lines = [line for part in said for line in textwrap.wrap(part, room, max_lines=TALLEST, placeholder=" …")]
-        known[TEXT].text = "\n".join(lines)
+        known[TEXT].text = "\n".join(line for layer in seen[:LINES] for line in lines(layer, current(viewer, layer), room))
         known[TEXT].visible = True
 
 
-def words(layer: Layer, index: int) -> tuple[str, str]:
-    """What is said of a map of a layer: its name; its place among the others, and what it explains where that is known."""
+def lines(layer: Layer, index: int, room: int) -> list[str]:
+    """What is said of a map of a layer, in lines of so many characters.
+
+    Its name; its place among the others, and what it explains where that is known.
+    """
     names, known = names_of(layer), info(layer)
     said = [f"{index + 1} of {len(names)}"]
     explained = known.get("explained")
@@ -300,4 +301,8 @@ def words(layer: Layer, index: int) -> tuple[str, str]:
         said.append(f"explains {percent(explained[index])}")
     if known.get("hidden") and known["hidden"][index]:
         said.append("hidden")
-    return names[index], " · ".join(said)
+    together = " · ".join(said)
+    return [
+        *textwrap.wrap(names[index], room, max_lines=TALLEST, placeholder=" …"),
+        *([together] if len(together) <= room else said),
+    ]

@@ -34,6 +34,7 @@ from napari_connectome.widgets.work import Work, WorkBar
 OWNER = "dictionary-learning mask"
 LOOK = 200
 """Milliseconds between two looks at the maps while they are learned."""
+MORE = ("n_init", "ratio", "seed", "reduction")
 OF_A_DICTIONARY = ("alpha", "search")
 NEXT = " Go on under Networks and Regions."
 
@@ -105,7 +106,7 @@ class NetworkLearning(QWidget):
         )
         self.cleaning = CleaningForm(Networks().cleaning)
         self.cleaning_section = Section(self.cleaning)
-        self.more = ParamsForm(Networks(), fields=("n_init", "ratio", "seed"))
+        self.more = ParamsForm(Networks(), fields=MORE)
         self.learn_button = QPushButton("Learn")
         self.learn_button.setToolTip(
             "Learn the networks in the background; they can be watched, and Cancel leaves nothing behind."
@@ -121,7 +122,7 @@ class NetworkLearning(QWidget):
         column.addLayout(row("Start from", self.start_choice))
         line = QHBoxLayout()
         line.addWidget(self.learn_button, 1)
-        for part in (self.cleaning_section, Section(self.more, "Random starts and threshold"), self.place):
+        for part in (self.cleaning_section, Section(self.more, "Random starts, threshold, reduction"), self.place):
             column.addWidget(part)
         column.addLayout(line)
         for part in (WorkBar(self.work), self.message, self.leave_out_button, self.account):
@@ -156,8 +157,8 @@ class NetworkLearning(QWidget):
 
     def parameters(self) -> Networks:
         """The parameters as the forms show them; `InputError` where they do not go together."""
-        more = self.more.value
-        return self.form.value.replace(n_init=more.n_init, ratio=more.ratio, seed=more.seed, cleaning=self.cleaning.value)
+        more = {field: getattr(self.more.value, field) for field in MORE}
+        return self.form.value.replace(**more, cleaning=self.cleaning.value)
 
     def learn(self) -> None:
         """Learn with the options shown, in the background; a learning that goes on is stopped for it."""
@@ -362,8 +363,8 @@ class NetworkLearning(QWidget):
     def _kept_in_words(self) -> str:
         if self.kept is None or not self.kept.subjects:
             return ""
-        n = len(self.kept.subjects)
-        return f" The reductions of {some(n, 'run')} are kept: fewer networks, another method or sparsity start at once."
+        n, fewer = len(self.kept.subjects), "fewer networks, " * (self.more.value.reduction == "exact")
+        return f" The reductions of {some(n, 'run')} are kept: {fewer}another method or sparsity start at once."
 
     def _on_runs(self) -> None:
         self._hide_mask()

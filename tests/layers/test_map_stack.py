@@ -236,7 +236,7 @@ def test_names_keep_clear_of_the_letter_in_the_middle(viewer, width):
     viewer.add_layer(layer)
     viewer.canvas.size = (800, width)
     lines = _text(viewer).split("\n")
-    assert max(map(len, lines)) * 9 <= max(width / 2 - 40, 8 * 9)
+    assert max(map(len, lines)) * 11 <= max(width / 2 - 40, 8 * 11)
     assert len(lines) <= 5
     assert lines[-1] == "1 of 2"
     look(viewer, layer, 1)

@@ -125,7 +125,7 @@ def test_what_is_shown(viewer, networks, beside_run):
     np.testing.assert_array_equal(networks.overview.data, _strongest(learned, range(5)))
     assert networks.layer.data.shape == ((5, 1) if beside_run else (5,)) + GRID.shape
     assert viewer.dims.axis_labels[0] == "network"
-    assert viewer.canvas.overlays[TEXT].text == "network 1 · 1 of 5 · explains 20.0 %"
+    assert viewer.canvas.overlays[TEXT].text == "network 1\n1 of 5\nexplains 20.0 %"
     low, high = networks.layer.contrast_limits
     assert low == -high
     assert networks.layer.colormap.map(np.array([0.5]))[0, 3] == 0  # no weight, no colour
@@ -152,7 +152,7 @@ def test_renaming(viewer, networks):
     networks.changed.connect(lambda: heard.append(networks.maps.names))
     networks.rename(0, "  default\nmode ")
     assert heard == [("default mode", "network 2", "network 3", "network 4", "network 5")]
-    assert viewer.canvas.overlays[TEXT].text.startswith("default mode · 1 of 5")
+    assert viewer.canvas.overlays[TEXT].text.startswith("default mode\n1 of 5")
     assert list(networks.overview.features["name"])[:3] == ["none", "default mode", "network 2"]
     for name in ("", " ", "network 2"):
         with pytest.raises(InputError, match="name"):

@@ -148,7 +148,7 @@ def test_their_maps(viewer, shown, beside_run):
     layer = shown.show_maps()
     np.testing.assert_array_equal(stack_data(layer), regions.maps)
     assert list(maps_of(layer).names) == list(regions.table["name"])
-    assert viewer.canvas.overlays[TEXT].text == f"{regions.table['name'].iloc[0]} · 1 of 7"
+    assert viewer.canvas.overlays[TEXT].text == f"{regions.table['name'].iloc[0]}\n1 of 7"
     other = _regions(5, seed=3)
     shown.show(other)  # follows
     assert shown.maps_layer is layer
