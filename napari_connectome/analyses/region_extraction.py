@@ -37,7 +37,8 @@ class RegionExtraction(Params):
     )
     method: str = param(
         "local_regions",
-        "local_regions: around each peak of a map, by a random walker. connected_components: what hangs together.",
+        "local_regions: around each peak of a map, by a random walker; peaks are 10 voxels apart or more, so that maps of "
+        "large voxels have few. connected_components: what hangs together.",
         choices=("connected_components", "local_regions"),
     )
     min_size: float = param(

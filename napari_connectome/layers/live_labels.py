@@ -116,7 +116,7 @@ class LiveLabels:
         if layer is new:
             layer.colormap = CyclicLabelColormap(colors=COLORS)
             layer.blending = "translucent_no_depth"  # in 3-D, too, they lie over the maps they were cut from
-            layer.opacity = 0.85
+            layer.opacity = 1.0  # in the colours of the table: a map that shines through mixes others
         self._layer = layer
         return layer
 

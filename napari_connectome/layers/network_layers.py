@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,15 +20,30 @@ from napari_connectome.core.region_table import one_line
 from napari_connectome.layers import results
 from napari_connectome.layers.live_labels import COLORS, LiveLabels
 from napari_connectome.layers.map_colors import MapColors
-from napari_connectome.layers.map_stack import MAPS, MapStacks, current, look, restack, stack_layer, style_stack
+from napari_connectome.layers.map_stack import (
+    MAPS,
+    MapStacks,
+    current,
+    look,
+    names_of,
+    restack,
+    stack_data,
+    stack_layer,
+    style_stack,
+)
 from napari_connectome.layers.network_sketch import NetworkSketch
-from napari_connectome.layers.spatial import info, tell
+from napari_connectome.layers.orientation import look_at
+from napari_connectome.layers.spatial import grid_of, info, tell
 
 Array = npt.NDArray[Any]
 
 OWNER = "dictionary-learning regions"
 NETWORKS, OVERVIEW = "networks", "network overview"
 """Roles of the layers."""
+LEARNINGS = itertools.count(1)
+"""What all that are shown, here or elsewhere, are told apart by."""
+FAINT = 0.1
+"""Share of a network's peak that a plane holds at least, if it shows something of the network."""
 
 
 class NetworkLayers:
@@ -58,7 +74,7 @@ class NetworkLayers:
         self.owner = owner
         self._stacks = MapStacks.of(viewer)
         self._learned: NetworkMaps | None = None
-        self._learnings = 0
+        self._learning = 0
         self._order: list[int] = []  # positions in what was learned
         self._names: list[str] = []
         self._hidden: set[int] = set()
@@ -125,7 +141,7 @@ class NetworkLayers:
     @property
     def keys(self) -> tuple[tuple[int, int], ...]:
         """What each network is known by: the same whatever it is called and wherever it stands, another after learning anew."""
-        return tuple((self._learnings, which) for which in self._order)
+        return tuple((self._learning, which) for which in self._order)
 
     def hidden(self, index: int) -> bool:
         """Whether a network is hidden."""
@@ -162,7 +178,7 @@ class NetworkLayers:
         if before is not None and info(before).get("edited"):
             self._leave_to_user()
         self._learned = maps
-        self._learnings += 1
+        self._learning = next(LEARNINGS)
         self._labelled = None
         self._order, self._names = list(range(len(maps))), list(maps.names)
         self._hidden, self._dropped = set(), []
@@ -175,6 +191,25 @@ class NetworkLayers:
         self._stacks.name()
         self.changed.emit()
 
+    def take(self, layer: Image) -> None:
+        """Go on with maps that were not learned here, a file's or those of before, in the layer they are in."""
+        known, names = info(layer), names_of(layer)
+        explained, hidden = known.get("explained") or (), known.get("hidden") or ()
+        self._learned = NetworkMaps(
+            stack_data(layer),
+            grid_of(layer),
+            names=names,
+            provenance=known.get("provenance") or {},
+            explained=np.array(explained if len(explained) == len(names) else [np.nan] * len(names), dtype=np.float64),
+        )
+        self._learning = next(LEARNINGS)
+        self._labelled = None
+        self._order, self._names = list(range(len(names))), names
+        self._hidden, self._dropped = {i for i, out in enumerate(hidden) if out}, []
+        self._drop_colors()
+        self._layer = layer
+        self.changed.emit()
+
     # -- what a person does -------------------------------------------------------------------------------------------
 
     def look(self, index: int) -> None:
@@ -182,6 +217,25 @@ class NetworkLayers:
         layer = self.layer
         if layer is not None:
             look(self.viewer, layer, index)
+
+    def reveal(self, index: int) -> None:
+        """Look at a network, at its peak where the plane shown has next to nothing of it.
+
+        A layer that was taken out of the viewer comes back for that.
+        """
+        if self.layer is None:
+            self._dress(self._write_maps())
+        self.look(index)
+        layer, dims = self.layer, self.viewer.dims
+        if layer is None or dims.ndisplay == 3:
+            return
+        weights = np.abs(stack_data(layer)[index])
+        along = next(axis for axis in range(3) if axis + dims.ndim - 3 not in dims.displayed)
+        plane = int(np.clip(round(layer.world_to_data(dims.point)[along - 3]), 0, weights.shape[along] - 1))
+        peak = np.unravel_index(weights.argmax(), weights.shape)
+        if weights.take(plane, axis=along).max() < FAINT * weights[peak]:
+            world = layer.data_to_world((index, *(0,) * (layer.ndim - 4), *peak))
+            look_at(self.viewer, np.asarray(world[-3:]))
 
     def rename(self, index: int, name: str) -> None:
         """Give a network a name of its own; `InputError` where it is empty or another's."""

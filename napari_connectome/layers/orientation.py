@@ -171,6 +171,17 @@ def _oblique_grid(viewer: ViewerModel) -> Grid | None:
     return next((grid for grid in grids if isinstance(grid, Grid) and grid.obliqueness >= STRAIGHT), None)
 
 
+def _tell_cursor(viewer: ViewerModel) -> None:
+    """Tell napari's cursor which way it looks in 3-D.
+
+    Without the mouse having moved over the canvas since, it does not know, and labels with names fail on that as soon as
+    they are selected.
+    """
+    cursor, dims = viewer.cursor, viewer.dims
+    if dims.ndisplay == 3 and cursor._view_direction is None:
+        cursor._view_direction = viewer.scene.camera.calculate_nd_view_direction(dims.ndim, dims.displayed)
+
+
 class Orientation:
     """The letters at the sides of one viewer's picture, kept right whatever is turned; shared by all who ask for them.
 
@@ -242,6 +253,7 @@ class Orientation:
             return
         if event is not None and event.type in ("order", "ndim"):
             keep_handedness(viewer)
+        _tell_cursor(viewer)
         ours = any(info(layer) for layer in viewer.layers)
         for place, text in zip(self._PLACES, astuple(sides(viewer)), strict=True):
             letter = viewer.canvas.overlays.get(f"connectome_{place}")

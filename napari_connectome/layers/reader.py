@@ -112,9 +112,11 @@ def _maps(opened: Opened) -> LayerData | None:
     """The volumes as maps with names, if what lies beside them says that they are."""
     if not opened.is_4d or opened.rgb or opened.phase is not None:
         return None
-    from napari_connectome.io.maps import read_about
+    from napari_connectome.io.maps import map_names, read_about
 
     names, provenance = read_about(opened.path, len(opened.data))
+    if names is None and opened.repetition.question:  # no run that says when its volumes were taken: an atlas may be
+        names, provenance = map_names(opened.path, None, len(opened.data))
     if names is None:
         return None
     viewer = napari.current_viewer()

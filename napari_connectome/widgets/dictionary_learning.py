@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from qtpy.QtWidgets import QTabWidget
+from napari.layers import Layer
+from qtpy.QtWidgets import QTabWidget, QWidget
 
 from napari_connectome.analyses.networks import NetworkMaps, Sketch
+from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.values import Volume
 from napari_connectome.layers.full_view import FullView
+from napari_connectome.layers.map_stack import MAPS, is_stack
 from napari_connectome.layers.network_layers import NetworkLayers
 from napari_connectome.layers.orientation import look_at
-from napari_connectome.layers.spatial import to_world
+from napari_connectome.layers.spatial import info, to_world
+from napari_connectome.widgets.layer_choice import LayerChoice
 from napari_connectome.widgets.network_browser import NetworkBrowser
 from napari_connectome.widgets.network_learning import NetworkLearning
 from napari_connectome.widgets.network_regions import NetworkRegions
-from napari_connectome.widgets.panel import Panel
+from napari_connectome.widgets.panel import Panel, row
 from napari_connectome.widgets.view import ViewBar
 
 Array = npt.NDArray[Any]
@@ -38,8 +43,10 @@ class DictionaryLearningRegions(Panel):
     learning : NetworkLearning
     browser : NetworkBrowser
     regions : NetworkRegions
-    networks : NetworkLayers
-        The networks in the viewer.
+    networks, others : NetworkLayers
+        Those learned here, and those of a layer that was chosen to be browsed.
+    choice : LayerChoice
+        Which of them are browsed.
     """
 
     def __init__(self, napari_viewer: Any) -> None:
@@ -47,14 +54,24 @@ class DictionaryLearningRegions(Panel):
         self._view = FullView(self.viewer)  # as it was before this dock took its room
         self.networks = NetworkLayers(self.viewer)
         self._looked_at: Array | None = None  # the place (z, y, x) that was brought before the eyes while learning
+        self.others = NetworkLayers(self.viewer, "maps of a layer")
         self.at_end(self.networks.close)
+        self.at_end(self.others.close)
         self.learning = NetworkLearning(self)
         self.browser = NetworkBrowser(self)
         self.regions = NetworkRegions(self)
         self.tabs = QTabWidget()
         for part, title in ((self.learning, "Learn"), (self.browser, "Networks"), (self.regions, "Regions")):
             self.tabs.addTab(part, title)
+        self.choice = LayerChoice(self.viewer, _fits, instead="learned here")
+        self.choice.setToolTip("What to browse and to take apart: the networks learned here, or the maps of a layer.")
+        self.at_end(self.choice.close_choice)
+        self._choice_row = QWidget()
+        line = row("Networks", self.choice)
+        line.setContentsMargins(0, 0, 0, 0)
+        self._choice_row.setLayout(line)
         self.column.addWidget(ViewBar(self.viewer))
+        self.column.addWidget(self._choice_row)
         self.column.addWidget(self.tabs)
         self.learning.sketched.connect(self._on_sketch)
         self.learning.learned.connect(self._on_learned)
@@ -62,6 +79,10 @@ class DictionaryLearningRegions(Panel):
         self.learning.ended.connect(self._drop_sketch)
         self._drop_soon = self.timer(0, self._drop_sketch)
         self.at_end(self._drop_sketch)
+        self.tabs.currentChanged.connect(self._on_tab)
+        self.choice.chosen.connect(self._on_choice)
+        for event in (self.viewer.layers.events.inserted, self.viewer.layers.events.removed):
+            self.follow(event, self._show_tabs)
         self._show_tabs()
 
     def _on_sketch(self, sketch: Sketch, mean: Volume | None) -> None:
@@ -80,8 +101,8 @@ class DictionaryLearningRegions(Panel):
         if first and (self._looked_at is None or np.allclose(self.viewer.dims.point[-3:], self._looked_at)):
             self._look_at_peak(maps.data[self.networks.current], maps.grid)
         self._view.restore(self.viewer)
-        self.browser.set_networks(self.networks, self.learning.sources, self.learning.params)
-        self.regions.set_networks(self.networks)
+        self.choice.layer = None
+        self._browse()
         self._show_tabs()
 
     def _look_at_peak(self, weights: Array, grid: Grid) -> None:
@@ -104,7 +125,41 @@ class DictionaryLearningRegions(Panel):
             self.learning.background.take_back()
             self.networks.drop_sketch()
 
-    def _show_tabs(self) -> None:
+    def _on_tab(self, tab: int) -> None:
+        """Where nothing was learned, browse the maps there are."""
+        if tab != LEARN and not len(self.networks) and self.choice.layer is None:
+            self.choice.layer = next((layer for layer in reversed(self.viewer.layers) if _fits(layer)), None)
+        self._show_tabs()
+
+    def _on_choice(self, layer: Any) -> None:
+        """Browse the maps of another layer in place of those of before."""
+        before = self.browser.networks
+        if before is not None and before.layer is not None:
+            before.layer.visible = False
+        if layer is not None:
+            self.others.take(layer)
+        self._browse()
+        if self.browser.networks is not None and self.browser.networks.layer is not None:
+            self.browser.networks.layer.visible = True
+
+    def _browse(self) -> None:
+        networks = self.networks if self.choice.layer is None else self.others
+        sources = self.learning.sources
+        if networks is self.others and not sources:
+            with suppress(InputError):  # the list says itself what is wrong with its runs
+                sources = self.learning.runs.sources()
+        shown = networks if len(networks) else None
+        self.browser.set_networks(shown, sources, self.learning.params)
+        self.regions.set_networks(shown)
+
+    def _show_tabs(self, event: Any = None) -> None:
         """There is something to browse once there are networks."""
+        others = any(_fits(layer) for layer in self.viewer.layers)
         for tab in (BROWSE, REGIONS):
-            self.tabs.setTabEnabled(tab, len(self.networks) > 0)
+            self.tabs.setTabEnabled(tab, len(self.networks) > 0 or others)
+        self._choice_row.setVisible(others and self.tabs.currentIndex() != LEARN)
+
+
+def _fits(layer: Layer) -> bool:
+    """Whether a layer holds maps that nobody keeps renewing."""
+    return is_stack(layer) and info(layer).get("role") == MAPS

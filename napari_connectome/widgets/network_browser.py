@@ -51,6 +51,7 @@ class NetworkBrowser(QWidget):
         panel.at_end(self._let_go)
         panel.at_end(self.work.close)
         self._connect()
+        panel.follow(self.viewer.layers.events.removed, self._on_removed)
         self._show()
 
     def _build(self, panel: Panel) -> None:
@@ -83,6 +84,7 @@ class NetworkBrowser(QWidget):
 
     def _connect(self) -> None:
         self.table.rows_chosen.connect(self._on_rows)
+        self.table.clicked.connect(self._on_clicked)
         self.table.renamed.connect(self._on_renamed)
         self.table.ticked.connect(self._on_ticked)
         self.table.moved.connect(self._move)
@@ -119,8 +121,14 @@ class NetworkBrowser(QWidget):
         """Look at the network chosen last."""
         row = self.table.current
         if self.networks is not None and row >= 0 and row != self.networks.current:
-            self.networks.look(row)
+            self.networks.reveal(row)
         self._show_chosen()
+
+    def _on_clicked(self, *_: Any) -> None:
+        """Go to the network clicked, also where it is selected already."""
+        if self.networks is not None and self.table.current >= 0:
+            self.networks.reveal(self.table.current)
+            self._show_chosen()
 
     def _look(self, row: int) -> None:
         self.table.choose([row], row)
@@ -139,6 +147,10 @@ class NetworkBrowser(QWidget):
         self._show()
         if self.networks is not None:
             self._on_looked(self.networks.current)
+
+    def _on_removed(self, event: Any) -> None:
+        """Say so where the networks' layer was taken out."""
+        self._show_chosen()
 
     def _on_renamed(self, row: int, name: str) -> None:
         if self.networks is not None:
@@ -222,11 +234,17 @@ class NetworkBrowser(QWidget):
         networks, chosen = self.networks, self.table.chosen
         if networks is None or not len(networks):
             return "There are no networks yet: learn some in the first tab."
+        if networks.layer is None:
+            return "The layer of the networks was taken out of the viewer: click a row to bring it back."
         if len(chosen) > 1:
             return f"{len(chosen)} of {len(networks)} networks selected."
-        if not chosen or not percent(share := float(networks.explained[chosen[0]])):
+        if not chosen:
             return f"{len(networks)} networks. Select a row to see one."
-        return f"{networks.names[chosen[0]]} alone explains {percent(share)} of the variance of all runs."
+        share = percent(float(networks.explained[chosen[0]]))
+        name = networks.names[chosen[0]]
+        if not share:
+            return f"{name}. How much of the variance it explains is known of networks learned here only."
+        return f"{name} alone explains {share} of the variance of all runs."
 
     def _say(self, sentence: str) -> None:
         self.message.setText(sentence)

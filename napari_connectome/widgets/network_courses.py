@@ -70,11 +70,15 @@ class Courses:
 
     @classmethod
     def of(cls, run: Run, maps: Maps, keys: Sequence[Any], params: RegionSeries, progress: Progress) -> Courses:
-        """Take them from a run, by least squares of all maps together; one on another grid is brought to that of the maps."""
-        resampled = not run.grid.matches(maps.grid)
-        if resampled:
-            run = resample(run, maps.grid, progress=part(progress, 0.0, 0.7))
-            progress = part(progress, 0.7, 1.0)
+        """Take them from a run, by least squares of all maps together; where grids differ the finer is brought to the other."""
+        resampled = ""
+        if not run.grid.matches(maps.grid):
+            finer = maps.grid.voxel_volume < run.grid.voxel_volume
+            resampled, sooner, progress = "maps" if finer else "run", part(progress, 0.0, 0.7), part(progress, 0.7, 1.0)
+            if finer:
+                maps = resample(maps, run.grid, progress=sooner)
+            else:
+                run = resample(run, maps.grid, progress=sooner)
         series = region_series(run, maps, params, progress=progress)
         keep = np.ones(run.n_volumes, dtype=bool) if run.keep is None else run.keep
         times = np.arange(run.n_volumes) * run.tr
@@ -288,8 +292,9 @@ class NetworkCourses(QWidget):
 
     def _account(self, courses: Courses) -> str:
         lines = []
-        if courses.about.get("resampled"):
-            lines.append(f"{courses.about['run']} is on another grid and was resampled to that of the networks.")
+        if resampled := courses.about.get("resampled"):
+            what = "was resampled to that of the networks" if resampled == "run" else "the networks were resampled to that"
+            lines.append(f"{courses.about['run']} is on another grid and {what}.")
         if len(self._chosen) == 1 and (slow := courses.slow(self._chosen[0])) == slow:
             lines.append(f"{100 * slow:.0f} % of its power lies between 0.01 and 0.1 Hz (shaded).")
         if len(self._chosen) > MOST:

@@ -8,18 +8,22 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from napari.layers import Layer
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QVBoxLayout, QWidget
 
 from napari_connectome.analyses.region_extraction import RegionExtraction, RegionExtractor
 from napari_connectome.core.errors import InputError, Progress
+from napari_connectome.core.peaks import DISTANCE
 from napari_connectome.core.values import Regions
 from napari_connectome.io.save import save
+from napari_connectome.layers.map_stack import MapStacks
 from napari_connectome.layers.network_layers import NetworkLayers
 from napari_connectome.layers.network_regions import NetworkRegionLayers
 from napari_connectome.layers.orientation import look_at
 from napari_connectome.layers.region_layer import RegionLayer
 from napari_connectome.layers.region_pointer import RegionPointer
-from napari_connectome.layers.spatial import to_world
+from napari_connectome.layers.spatial import tell, to_world
 from napari_connectome.layers.writer import write_labels
 from napari_connectome.widgets.form import ParamsForm
 from napari_connectome.widgets.panel import Panel, button, words
@@ -30,6 +34,9 @@ from napari_connectome.widgets.work import Work, WorkBar, told
 SETTLE = 150
 """Milliseconds a parameter must stay as it is before the regions follow it."""
 KEYS = [column.key for column in COLUMNS]
+LEFT_OUT = ("voxels", "x", "y", "z", "hemisphere", "peak_x", "peak_y", "peak_z")
+FIRST = {"index": 46, "name": 66, "size_mm3": 60, "peak_at": 80, "network": 74}
+"""Columns of the table in their order, with widths: what counts is seen in a narrow dock."""
 FIELDS = ("strategy", "threshold", "two_sided", "method", "fwhm", "min_size")
 SAMPLE = 1_000_000
 """Weights looked at to start another strategy from."""
@@ -60,7 +67,7 @@ class NetworkRegions(QWidget):
         self.networks: NetworkLayers | None = None
         self.regions: Regions | None = None
         self._named: RegionLayer | None = None  # the names they have now
-        self._map_was_seen = False
+        self._aside: tuple[Layer, bool] | None = None  # the map that the regions stand for, and whether it was seen
         self._extractor: RegionExtractor | None = None
         self._of: tuple[Any, ...] = ()  # the networks it is prepared for
         self.layers = NetworkRegionLayers(self.viewer)
@@ -83,9 +90,12 @@ class NetworkRegions(QWidget):
         )
         self.work, self.saving = Work(self), Work(self)
         self.message, self.about = words(), words()
-        self.table = RegionTable(without=("voxels", "x", "y", "z", "hemisphere"))  # what counts is seen in a narrow dock
-        for key, width in (("index", 50), ("name", 80), ("network", 74), ("size_mm3", 58)):
+        self.table = RegionTable(without=LEFT_OUT)
+        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # names of one network's regions differ in their last letter
+        across = self.table.horizontalHeader()
+        for place, (key, width) in enumerate(FIRST.items()):
             self.table.setColumnWidth(KEYS.index(key), width)
+            across.moveSection(across.visualIndex(KEYS.index(key)), place)
         self.maps_button = button("Maps as layer", "Add the weights of all regions as a layer with a slider.", self.add_maps)
         self.save_button = button(
             "Save atlas…",
@@ -167,8 +177,15 @@ class NetworkRegions(QWidget):
         return tuple((networks.keys[i], networks.names[i]) for i in places)
 
     def _on_regions(self, found: tuple[Any, RegionExtractor, Regions]) -> None:
+        before = self._of
         self._of, self._extractor, self.regions = found
-        self._named = RegionLayer.of(self.layers.show(self.regions, live=self._again.isActive()))
+        if self.only.isChecked() and {key for key, _ in before}.isdisjoint(key for key, _ in self._of):
+            self._make_room(True)  # the map of networks just learned
+        painted = self.layers.layer
+        layer = self.layers.show(self.regions, live=self._again.isActive())
+        if painted is not None and layer is not painted:
+            self._say(f"{painted.name} was changed by hand and stays as it is; the new regions are in a layer of their own.")
+        self._named = RegionLayer.of(layer)
         self._show_only()
         self._show()
 
@@ -235,13 +252,23 @@ class NetworkRegions(QWidget):
 
     def _on_only(self, on: bool) -> None:
         """Show one network's regions, or all; its map, whose colours they would mix with, makes room for them."""
-        layer = None if self.networks is None else self.networks.layer
-        if layer is not None and on:
-            self._map_was_seen, layer.visible = layer.visible, False
-        elif layer is not None and self._map_was_seen:
-            layer.visible, self._map_was_seen = True, False
+        self._make_room(on)
         self._show_only()
         self._show()
+
+    def _make_room(self, on: bool) -> None:
+        """Hide the map of the network shown, or show it again; its name stays to be read."""
+        layer = None if self.networks is None else self.networks.layer
+        aside, self._aside = self._aside, None
+        if aside is not None:
+            tell(aside[0], stood_for=False)
+            if not on:
+                aside[0].visible = aside[1]
+        if on and layer is not None:
+            seen = aside[1] if aside is not None and aside[0] is layer and not layer.visible else layer.visible
+            self._aside, layer.visible = (layer, seen), False
+            tell(layer, stood_for=True)
+        MapStacks.of(self.viewer).name()
 
     def _source(self) -> int | None:
         """The network shown alone, among those that were taken apart; None for all, -1 for one that is hidden."""
@@ -267,6 +294,7 @@ class NetworkRegions(QWidget):
             source = self._source()
             table = regions.table.assign(voxels=np.rint(regions.table["size_mm3"] / regions.grid.voxel_volume).astype(int))
             table["name"] = [self._named.name(int(i)) for i in table.index]
+            table["peak_at"] = list(zip(*(table[f"peak_{axis}"] for axis in "xyz"), strict=True))
             table = table if source is None else table.loc[np.asarray(regions.source_map) == source]
         self.table.show_table(table, {}, self._color)
         self.extract_button.setEnabled(self.networks is not None and len(self.networks) > 0)
@@ -284,7 +312,22 @@ class NetworkRegions(QWidget):
         of = f"{networks:,} networks" if networks != 1 else str(table["network"].iloc[0])
         sizes = table["size_mm3"]
         between = f"{sizes.min():,.0f} to {sizes.max():,.0f} mm³" if count > 1 else f"{sizes.max():,.0f} mm³"
-        return f"{count:,} region{'s' * (count != 1)} of {of}, {between}." if count else "The network shown has no region."
+        if not count:
+            return "The network shown has no region."
+        return f"{count:,} region{'s' * (count != 1)} of {of}, {between}.{self._advice()}"
+
+    def _advice(self) -> str:
+        """What to do where peaks cannot tell the parts of any network apart."""
+        regions = self.regions
+        assert regions is not None
+        whole = len(regions.table) == regions.table["network"].nunique()
+        if not whole or regions.provenance["extraction"]["method"] != "local_regions":
+            return ""
+        apart = DISTANCE * float(regions.grid.voxel_volume) ** (1 / 3)
+        return (
+            f" No network was split: local regions need peaks {DISTANCE} voxels ({apart:.0f} mm) apart. "
+            "Method connected components may find more."
+        )
 
     def _on_rows(self) -> None:
         """Go to the peak of the region a person selected, and to its network."""
@@ -305,6 +348,8 @@ class NetworkRegions(QWidget):
         if self.regions is not None and self.layers.layer is None:
             self.regions = self._named = self.pointer.layer = None
             self._show()
+        elif self.only.isChecked() and self.layers.one_layer is None:
+            self.only.setChecked(False)
 
     # -- what becomes of them -----------------------------------------------------------------------------------------
 

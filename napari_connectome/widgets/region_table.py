@@ -44,6 +44,10 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if 1e3 <= abs(value) < 1e7 else f"{value:.3g}"  # signals are in the thousands: not 1.15e+03
 
 
+def _place(mm: tuple[float, float, float]) -> str:
+    return " ".join(f"{round(each)}" for each in mm) if np.isfinite(mm).all() else ""
+
+
 COLUMNS = (
     _Column("index", "Label", "The number of the region in the layer, and its colour.", 54, str),
     _Column("name", "Name", "Double click to rename.", 96, str),
@@ -58,6 +62,7 @@ COLUMNS = (
     _Column("peak_x", "Peak x mm", "Where the peak is, mm.", 76, _mm, True),
     _Column("peak_y", "Peak y mm", "Where the peak is, mm.", 76, _mm, True),
     _Column("peak_z", "Peak z mm", "Where the peak is, mm.", 76, _mm, True),
+    _Column("peak_at", "Peak mm", "Where the peak is: x, y, z in mm; right, front and above are positive.", 80, _place, True),
     _Column("mean", "Mean", "Mean of the values in the region.", 50, _number, True),
     _Column("origin", "Made from", "The test the region was made by. Testing the same run inside it is circular.", 160, str),
 )

@@ -178,6 +178,19 @@ def test_letters_are_for_layers_whose_way_round_is_known():
     orientation.leave(ticket)
 
 
+def test_labels_with_names_are_added_in_3d_before_the_mouse_comes_over_the_canvas():
+    viewer = brain()
+    orientation = Orientation.of(viewer)
+    ticket = orientation.join(lambda: None)
+    viewer.dims.ndisplay = 3
+    labels = np.ones(GRID.shape, np.uint8)
+    features = {"index": [0, 1], "name": ["none", "front"]}
+    layer = viewer.add_labels(labels, features=features, **layer_kwargs(GRID))
+    assert viewer.layers.selection.active is layer
+    viewer.update_status_from_cursor()
+    orientation.leave(ticket)
+
+
 def test_viewers_do_not_share():
     one, two = brain(), brain()
     assert Orientation.of(one) is not Orientation.of(two)

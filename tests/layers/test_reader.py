@@ -177,6 +177,15 @@ def test_names_beside_the_image_become_features(tmp_path):
     assert layers(path)[0].features.empty
 
 
+def test_an_atlas_of_maps_has_its_names_and_a_run_with_a_tr_stays_one(tmp_path, noise, notices):
+    (tmp_path / "atlas_maps.tsv").write_text("index\tname\n" + "".join(f"{i}\tarea {i}\n" for i in range(1, len(noise.T) + 1)))
+    (layer,) = layers(write(tmp_path / "atlas_maps.nii.gz", noise.astype(np.float32), tr=0.0))
+    assert info(layer)["names"][1] == "area 2"
+    assert notices == []
+    (layer,) = layers(write(tmp_path / "atlas_maps.nii.gz", noise.astype(np.float32), tr=2.0))
+    assert "names" not in info(layer)
+
+
 def test_contrast_limits():
     rng = np.random.default_rng(0)
     brain = np.zeros((30, 30, 30), np.float32)

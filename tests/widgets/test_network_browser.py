@@ -157,6 +157,22 @@ def test_dropped_networks_come_back_one_by_one(window, until):
     assert names(window) == ["network 1", "network 2", "network 4"]
 
 
+def test_a_layer_taken_out_comes_back_with_a_click_which_goes_to_the_peak(window):
+    layer = window.networks.layer
+    window.viewer.layers.remove(layer)
+    assert "taken out of the viewer" in window.browser.about.text()
+    click(window, 0)
+    assert window.networks.layer in window.viewer.layers
+    assert "network 1 alone explains" in window.browser.about.text()
+    window.viewer.dims.set_point(window.viewer.dims.ndim - 3, -27.0)
+    click(window, 2)
+    z, y, x = window.viewer.dims.point[-3:]
+    np.testing.assert_allclose(np.abs([z - 3, y + 21, x]), 0, atol=14)
+    place = window.viewer.dims.point[-3:]
+    window.networks.look(1)
+    assert window.viewer.dims.point[-3:] == place, "the slider stays on its plane"
+
+
 class Broken:
     """A source that cannot be read."""
 
@@ -277,6 +293,7 @@ def test_runs_are_chosen(window, small_run, until):
     choose_run(window, 1)
     until(lambda: window.courses.courses is not None and window.courses.courses.about["run"] == "finer")
     assert "another grid and was resampled" in window.courses.about.text()
+    assert window.courses.courses.about["resampled"] == "run"
     choose_run(window, 2)
     until(lambda: window.courses.courses is not None and window.courses.courses.about["run"] == "short")
     assert len(window.courses.series.to_frame()) == 3

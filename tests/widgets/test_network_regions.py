@@ -15,6 +15,7 @@ from napari_connectome import load_regions
 from napari_connectome.analyses.networks import NetworkMaps
 from napari_connectome.analyses.region_extraction import RegionExtraction, extract_regions
 from napari_connectome.core.values import Volume
+from napari_connectome.layers.map_stack import TEXT
 from napari_connectome.layers.network_layers import NetworkLayers
 from napari_connectome.layers.spatial import to_mm
 from napari_connectome.widgets.network_regions import NetworkRegions
@@ -111,14 +112,24 @@ def test_another_strategy_starts_where_the_last_one_was(window):
     assert not widget.form.widget("two_sided").isEnabled()
 
 
+def test_what_to_do_where_no_network_is_split(window):
+    window.widget.form.value = PARAMS.replace(method="local_regions", threshold=0.1)
+    window.extract()
+    about = window.widget.about.text()
+    assert "2 regions of 2 networks" in about
+    assert "10 voxels (60 mm) apart. Method connected components" in about
+
+
 def test_one_network_alone_follows_the_slider(window):
     window.extract()
     widget = window.widget
     QTest.mouseClick(widget.only, LEFT, NONE, QPoint(8, widget.only.height() // 2))
     assert set(np.unique(widget.layers.one_layer.data)) == {0, 1, 2}
     assert not window.networks.layer.visible
+    assert window.viewer.canvas.overlays[TEXT].text.startswith("poles"), "its name is to be read all the same"
     assert column(window, "network") == ["poles", "poles"]
     window.networks.look(1)
+    assert window.viewer.canvas.overlays[TEXT].text.startswith("left")
     assert set(np.unique(widget.layers.one_layer.data)) == {0, 3}
     assert column(window, "network") == ["left"]
     widget.form.container["min_size"].value = 0.0
@@ -128,6 +139,13 @@ def test_one_network_alone_follows_the_slider(window):
     assert widget.layers.one_layer is None
     assert window.networks.layer.visible
     assert len(column(window, "network")) == 3
+    widget.only.click()
+    window.networks.show(window.maps)
+    window.settle()
+    assert not window.networks.layer.visible, "learned anew, it is in the way again"
+    window.viewer.layers.remove(widget.layers.one_layer)
+    assert not widget.only.isChecked()
+    assert window.networks.layer.visible
 
 
 def test_hidden_and_renamed_networks(window):
@@ -181,7 +199,10 @@ def test_networks_become_regions_with_a_table(window, hand, until):
     assert column(window, "network") == ["poles", "poles", "left"]
     assert [float(size.replace(",", "")) for size in column(window, "size_mm3")] == expected.table["size_mm3"].round().tolist()
     assert not window.table.isColumnHidden(KEYS.index("peak"))
-    assert "3 regions of 2 networks" in widget.about.text()
+    assert widget.about.text().startswith("3 regions of 2 networks")
+    x, y, z = expected.table.loc[1, ["peak_x", "peak_y", "peak_z"]].round().astype(int)
+    assert column(window, "peak_at")[0] == f"{x} {y} {z}"
+    assert widget.layers.layer.opacity == 1.0
     place = window.table.visualRect(window.table.regions.index(2, NAME)).center()
     QTest.mouseClick(window.table.viewport(), LEFT, NONE, place)
     regions = window.widget.regions
@@ -228,6 +249,7 @@ def test_a_layer_that_was_painted_stays_and_one_taken_out_takes_the_table_with_i
     assert painted in window.viewer.layers
     assert painted.data[0, 0, 0] == 2
     assert window.widget.layers.layer is not painted
+    assert "changed by hand and stays" in window.widget.message.text()
     window.extract()
     window.viewer.layers.remove(window.widget.layers.layer)
     assert window.widget.regions is None
