@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from napari.layers import Layer
+from napari.utils.notifications import show_warning
 from qtpy.QtWidgets import QTabWidget, QWidget
 
 from napari_connectome.analyses.networks import NetworkMaps, Sketch
@@ -136,8 +137,13 @@ class DictionaryLearningRegions(Panel):
         before = self.browser.networks
         if before is not None and before.layer is not None:
             before.layer.visible = False
-        if layer is not None:
-            self.others.take(layer)
+        try:
+            if layer is not None:
+                self.others.take(layer)
+        except InputError as error:  # it lies askew, say
+            self.choice.layer = None
+            show_warning(str(error))
+            return
         self._browse()
         if self.browser.networks is not None and self.browser.networks.layer is not None:
             self.browser.networks.layer.visible = True

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from napari_connectome.analyses.networks import Networks
-from napari_connectome.core.values import Volume
+from napari_connectome.core.values import Maps, Volume
 from napari_connectome.io.load import load_run
 from napari_connectome.layers.background import MEAN
+from napari_connectome.layers.map_stack import stack_layer
 from napari_connectome.layers.network_sketch import SKETCH
 from napari_connectome.layers.spatial import info
 from napari_connectome.widgets.dictionary_learning import BROWSE, LEARN, REGIONS
@@ -277,3 +278,39 @@ def test_the_panel_fits_a_narrow_dock(panel):
     for tab in (LEARN, BROWSE, REGIONS):
         assert panel.tabs.widget(tab).minimumSizeHint().width() <= 276
     assert panel._scroll.widget().minimumSizeHint().width() <= 300
+
+
+def test_maps_of_a_layer_are_browsed_and_taken_apart(viewer, panel, learn, until, network_files):
+    grid = load_run(network_files[0]).grid
+    data = np.zeros((2, *grid.shape), np.float32)
+    data[0, 2:5, 2:6, 2:6] = data[0, 6:9, 8:12, 2:6] = data[1, 2:5, 8:12, 6:10] = 1
+    maps = Maps(data, grid, names=["front", "back"])
+    layer = viewer.add_layer(stack_layer(maps, "atlas"))
+    assert not panel._choice_row.isVisible()
+    panel.tabs.setCurrentIndex(BROWSE)
+    assert panel.choice.layer is layer, "nothing was learned"
+    assert panel.browser.networks.names == ("front", "back")
+    courses = panel.browser.courses
+    until(lambda: courses.courses is not None)
+    assert courses.courses.about["run"] == "sub-01_bold"
+    panel.browser.networks.rename(0, "parietal")
+    assert info(layer)["names"] == ["parietal", "back"]
+    assert "known of networks learned here only" in panel.browser.about.text()
+    panel.tabs.setCurrentIndex(REGIONS)
+    panel.regions.form.container["method"].value = "connected_components"
+    panel.regions.form.container["threshold"].value = 0.1
+    panel.regions.extract_button.click()
+    until(lambda: panel.regions.regions is not None and not panel.regions.work.busy)
+    assert panel.regions.regions.table["network"].tolist() == ["parietal", "parietal", "back"]
+    learn()
+    assert panel.choice.layer is None
+    assert panel.browser.table.model().rowCount() == 4
+    until(lambda: not panel.regions._again.isActive() and not panel.regions.work.busy)
+    assert "back" not in panel.regions.regions.table["network"].tolist()
+    panel.choice.setCurrentIndex(panel.choice.findText("atlas"))
+    panel.choice.activated.emit(panel.choice.currentIndex())
+    assert not panel.networks.layer.visible
+    assert panel.browser.networks.names == ("parietal", "back")
+    viewer.layers.remove(layer)
+    assert panel.browser.networks is panel.networks
+    assert panel.networks.layer.visible
