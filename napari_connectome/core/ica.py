@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_connectome.core.errors import InputError, Progress, named, part, silent
-from napari_connectome.core.principal import column_pieces, leading
+from napari_connectome.core.principal import column_pieces, inner_products, leading
 from napari_connectome.core.stacked import Rows
 
 Array = npt.NDArray[Any]
@@ -58,9 +58,11 @@ def group_components(rows: Rows, n: int, progress: Progress = silent) -> Array:
             f"{n} networks were asked for and the runs give only {len(rows)} components together: "
             "ask for fewer networks or add runs."
         )
-    norms = np.sqrt([np.einsum("v,v", row, row, dtype=np.float64) for row in rows])
+    told = named(progress, "finding what the runs have in common")
+    gram = inner_products(rows, part(told, 0.0, 0.7))
+    norms = np.sqrt(np.diag(gram))
     scale = np.divide(1.0, norms, out=np.zeros(len(rows)), where=norms > 0)
-    singular, components = leading(rows, n, named(progress, "finding what the runs have in common"), scale)
+    singular, components = leading(rows, n, part(told, 0.7, 1.0), scale, gram)
     rank = int(np.count_nonzero(singular > 1e-6 * singular[0]))
     if rank < n:
         raise InputError(

@@ -16,6 +16,8 @@ AT_ONCE = 1 << 19
 """Numbers of a matrix that are taken to float64 together."""
 PRODUCTS = 1 << 29
 """Multiplications done without telling progress."""
+LARGE = 500
+"""Rows whose leading components are found step by step: all at once would take 0.1 s and more."""
 
 
 def column_pieces(shape: tuple[int, ...]) -> list[slice]:
@@ -93,34 +95,62 @@ def leading(
     Exact but for singular values below 1e-7 of the largest, whose rows are not determined; where the value is 0, the row is
     0. The largest magnitude of each row is positive, so that the same rows give the same signs.
     """
+    begun = 0.0
     if gram is None:
-        gram = inner_products(rows, part(progress, 0.0, 0.7))
+        begun, gram = 0.7, inner_products(rows, part(progress, 0.0, 0.7))
     if scale is not None:
         gram = gram * np.outer(scale, scale)
-    singular, turn = _directions(gram, n, np.eye(len(gram)) if sketch is None else sketch)
+    within = np.eye(len(gram)) if sketch is None else sketch
+    singular, turn = _directions(gram, n, within, part(progress, begun, begun))
     turn = turn * (1 if scale is None else scale)
-    unit = products(turn, rows, part(progress, 0.7, 1.0), kind)
+    unit = products(turn, rows, part(progress, begun, 1.0), kind)
     peak = np.take_along_axis(unit, np.abs(unit).argmax(axis=1)[:, None], axis=1)
     unit *= np.where(peak < 0, -1.0, 1.0).astype(kind)
     return singular, unit
 
 
-def _directions(gram: Array, n: int, within: Array) -> tuple[Array, Array]:
+def _directions(gram: Array, n: int, within: Array, progress: Progress) -> tuple[Array, Array]:
     """Singular values (n,) of the rows with this Gram matrix, and what makes unit rows of them (n × m).
 
     They are those of the rows' part in the span of ``withinᵀ·rows``: of all of it where `within` is the identity.
     """
-    from scipy.linalg import cholesky, eigh, solve_triangular
+    from scipy.linalg import cholesky, solve_triangular
 
     m = len(gram)
     if within.shape == (m, m):
-        values, vectors = eigh(gram, subset_by_index=[m - n, m - 1])
-        singular = np.sqrt(np.maximum(values[::-1], 0.0))
-        return singular, vectors[:, ::-1].T * np.divide(1.0, singular, out=np.zeros(n), where=singular > 0)[:, None]
+        values, vectors = _leading_pairs(gram, n, progress)
+        singular = np.sqrt(np.maximum(values, 0.0))
+        return singular, vectors.T * np.divide(1.0, singular, out=np.zeros(n), where=singular > 0)[:, None]
     reach = gram @ within
     basis = solve_triangular(cholesky(within.T @ reach, lower=True), within.T, lower=True)  # basis·rows are orthonormal
     left, singular, _ = np.linalg.svd(basis @ gram, full_matrices=False)
     return singular[:n], left[:, :n].T @ basis
+
+
+def _leading_pairs(gram: Array, n: int, progress: Progress) -> tuple[Array, Array]:
+    """The n largest eigenvalues (n,), falling, and their vectors (m × n).
+
+    All of a large matrix would take seconds in which nobody could cancel; a few are found by products with it.
+    """
+    from scipy.linalg import eigh
+
+    m = len(gram)
+    if m >= LARGE and n <= m // 8:
+        from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
+
+        def times(x: Array) -> Array:
+            progress(0.0, "leading components")
+            return np.asarray(gram @ x)
+
+        try:
+            begin = np.random.default_rng(0).standard_normal(m)
+            values, vectors = eigsh(LinearOperator((m, m), matvec=times, dtype=np.float64), n, v0=begin)
+            order = np.argsort(-values, kind="stable")
+            return values[order], vectors[:, order]
+        except ArpackError:  # of nothing but zeros
+            pass
+    values, vectors = eigh(gram, subset_by_index=[m - n, m - 1])
+    return values[::-1], vectors[:, ::-1]
 
 
 def sketched(gram: Array, random: Array, rounds: int) -> Array:

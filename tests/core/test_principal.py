@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 
 from napari_connectome.core import principal
+from napari_connectome.core.errors import Cancelled
 from napari_connectome.core.principal import cross_products, inner_products, leading, products
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64, np.int16])
-@pytest.mark.parametrize("shape", [(3, 50), (40, 2000), (25, 20)])
+@pytest.mark.parametrize("shape", [(3, 50), (40, 2000), (25, 20), (principal.LARGE, 600), (principal.LARGE + 20, 90)])
 def test_equal_to_the_singular_value_decomposition(kind, shape, monkeypatch):
     monkeypatch.setattr(principal, "AT_ONCE", 1000)  # many pieces
     rng = np.random.default_rng(0)
@@ -47,6 +48,31 @@ def test_what_is_not_there_is_0():
     np.testing.assert_allclose(values, [10, 0, 0])
     np.testing.assert_allclose(unit[0], 0.1)
     assert not leading(np.zeros((4, 50)), 2)[1].any()
+
+
+def test_of_many_rows_what_is_not_there_is_0_and_equals_are_both_found():
+    m = principal.LARGE
+    assert not leading(np.zeros((m, 50)), 2)[1].any()
+    rows = np.zeros((m, 100))
+    rows[np.arange(0, m, 2), np.arange(m // 2) % 2] = np.sqrt(2 / m)  # two directions of the same size, and no third
+    values, unit = leading(rows, 4)
+    np.testing.assert_allclose(values, [np.sqrt(0.5), np.sqrt(0.5), 0, 0], atol=1e-7)
+    np.testing.assert_allclose(np.linalg.norm(unit[:2, :2], axis=1), 1.0, rtol=1e-9)
+    np.testing.assert_allclose(unit[0] @ unit[1], 0.0, atol=1e-9)
+
+
+def test_leading_components_of_many_rows_can_be_stopped():
+    rows = np.random.default_rng(0).standard_normal((principal.LARGE, 40))
+    gram, calls = inner_products(rows), []
+
+    def stop(done, doing):
+        calls.append(doing)
+        if len(calls) == 7:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        leading(rows, 5, stop, gram=gram)
+    assert set(calls) == {"leading components"}
 
 
 def test_products_in_pieces_are_the_products(monkeypatch):
