@@ -105,11 +105,17 @@ class NetworkMaps(Maps):
         """Some of the networks, in this order."""
         which = list(indices)
         names = [self.names[i] for i in which]
-        return replace(self, data=self.data[which], names=names, explained=self.explained[which])
+        return replace(self, data=self.data[which], names=names, explained=self.explained[which])._accounted()
 
     def renamed(self, names: Sequence[str]) -> Self:
         """The same networks with other names."""
-        return replace(self, names=tuple(names))
+        return replace(self, names=tuple(names))._accounted()
+
+    def _accounted(self) -> Self:
+        """With a provenance of these networks; what they explain and miss together stays that of all that were learned."""
+        if "networks" not in self.provenance:
+            return self
+        return replace(self, provenance={**self.provenance, "networks": _account(self)})
 
 
 @dataclass(frozen=True, eq=False)
@@ -330,6 +336,10 @@ def _told(empty: list[int], of: int, params: Networks, start: Maps | Regions | N
     ]
 
 
+def _account(networks: NetworkMaps) -> list[dict[str, Any]]:
+    return [{"name": n, "explained": float(e)} for n, e in zip(networks.names, networks.explained, strict=True)]
+
+
 def _provenance(
     result: NetworkMaps,
     learned: _Learned,
@@ -348,7 +358,8 @@ def _provenance(
         "left_out": list(result.left_out),
         "mask": {"name": mask.name, "voxels": voxels, "mm3": round(voxels * mask.grid.voxel_volume, 3)},
         "start": None if start is None else [start_names(start)[i] for i in order],
-        "networks": [{"name": n, "explained": float(e)} for n, e in zip(result.names, result.explained, strict=True)],
+        "networks": _account(result),
+        "learned": len(result),
         "score": result.score,
         "objective": learned.objectives[-1] if learned.objectives else None,
         "objectives": list(learned.objectives),

@@ -323,6 +323,10 @@ def test_some_of_the_networks_under_other_names(reductions):
     np.testing.assert_array_equal(some.data, networks.data[[3, 0]])
     np.testing.assert_array_equal(some.explained, networks.explained[[3, 0]])
     assert (some.score, some.objective, some.mask) == (networks.score, networks.objective, networks.mask)
+    assert [network["name"] for network in some.provenance["networks"]] == ["b", "a"]
+    assert [network["explained"] for network in some.provenance["networks"]] == some.explained.tolist()
+    assert some.provenance["learned"] == K
+    assert len(networks.provenance["networks"]) == K
 
 
 def test_voxels_are_drawn_in_the_order_of_their_file(tmp_path):
