@@ -19,7 +19,7 @@ from napari_connectome.layers.full_view import FullView
 from napari_connectome.layers.map_stack import MAPS, is_stack
 from napari_connectome.layers.network_layers import NetworkLayers
 from napari_connectome.layers.orientation import look_at
-from napari_connectome.layers.spatial import info, to_world
+from napari_connectome.layers.spatial import grid_of, info, to_world
 from napari_connectome.widgets.layer_choice import LayerChoice
 from napari_connectome.widgets.network_browser import NetworkBrowser
 from napari_connectome.widgets.network_learning import NetworkLearning
@@ -89,14 +89,14 @@ class DictionaryLearningRegions(Panel):
     def _on_sketch(self, sketch: Sketch, mean: Volume | None) -> None:
         self.networks.sketch(sketch)
         self.learning.background.lend(mean)
-        if self._looked_at is None and not len(self.networks):
+        if self._looked_at is None and self._is_new(sketch.mask.grid):
             weights = np.zeros(sketch.mask.grid.shape, dtype=np.float32)
             weights[np.asarray(sketch.mask.data) > 0] = sketch.maps[self.networks.sketched]
             self._look_at_peak(weights, sketch.mask.grid)
         self._view.restore(self.viewer)
 
     def _on_learned(self, maps: NetworkMaps, mean: Volume | None) -> None:
-        first = not len(self.networks)
+        first = self._is_new(maps.grid)
         self.networks.show(maps)
         self.learning.background.show(mean)
         if first and (self._looked_at is None or np.allclose(self.viewer.dims.point[-3:], self._looked_at)):
@@ -105,6 +105,11 @@ class DictionaryLearningRegions(Panel):
         self.choice.layer = None
         self._browse()
         self._show_tabs()
+
+    def _is_new(self, grid: Grid) -> bool:
+        """Whether nobody has seen networks on this grid yet."""
+        layer = self.networks.layer
+        return layer is None or not grid_of(layer).matches(grid)
 
     def _look_at_peak(self, weights: Array, grid: Grid) -> None:
         """Bring the strongest weight (z, y, x) of a network before the eyes."""

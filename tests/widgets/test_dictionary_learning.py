@@ -1,5 +1,6 @@
 """The whole panel in a window: learn, watch, cancel, learn again, browse."""
 
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -148,6 +149,29 @@ def test_the_peak_of_the_first_network_is_looked_at_once(viewer, panel, learn):
     viewer.dims.set_point(viewer.dims.ndim - 3, 12.0)
     learn(n_components=3)
     assert viewer.dims.point[-3] == 12.0
+
+
+def test_other_runs_are_looked_at_from_their_peak(viewer, panel, learn, until, tmp_path):
+    """Networks on another grid, in the layer of those before."""
+    learn()
+    rng = np.random.default_rng(0)
+    runs = panel.learning.runs
+    runs.table.selectAll()
+    runs.remove_button.click()
+    for name in ("a", "b"):
+        data = 100 + rng.standard_normal((8, 9, 7, 40)).astype("f4")
+        data[2:4, 3:6, 2:4] += 5 * rng.standard_normal(40)
+        image = nib.Nifti1Image(data, np.diag([10.0, 10, 10, 1]))
+        image.header.set_xyzt_units("mm", "sec")
+        image.header["pixdim"][4] = 2.0
+        nib.save(image, tmp_path / f"{name}.nii")
+    runs.add_files([str(tmp_path / "a.nii"), str(tmp_path / "b.nii")])
+    until(lambda: not runs.busy)
+    panel.learning.mask_choice.layer = viewer.add_labels(np.ones((7, 9, 8), "u1"), scale=(10, 10, 10), units="mm")
+    learn(n_components=2)
+    first = panel.networks.maps.data[0]
+    peak = np.unravel_index(np.abs(first).argmax(), first.shape)
+    np.testing.assert_allclose(viewer.dims.point[-3:], 10.0 * np.array(peak))
 
 
 def test_whoever_went_elsewhere_while_it_learned_stays_there(viewer, panel, held, until):
