@@ -51,7 +51,7 @@ class LiveLabels:
         layer = self.layer
         if layer is None or self._written is None or not np.array_equal(layer.data, self._written):
             return False
-        return _names(layer.features) == info(layer).get("said")
+        return _unnamed(layer)
 
     def write(self, labels: Array, grid: Grid, name: str, features: pd.DataFrame, **known: Any) -> Labels:
         """Show labels.
@@ -108,7 +108,7 @@ class LiveLabels:
     def _take_layer(self, labels: Array, grid: Grid, name: str) -> Labels:
         """The layer of before, where there is one that nobody changed, or a new one."""
         old = results.find(self.viewer, self.role, self.owner)
-        if isinstance(old, Labels) and _names(old.features) != info(old).get("said"):
+        if isinstance(old, Labels) and not _unnamed(old):
             tell(old, role="labels", owner="")  # made by another of the same owner, and somebody has named its regions since
         new = Labels(labels.copy(), name=name, **layer_kwargs(grid))
         layer = results.show(self.viewer, new, self.role, self.owner, guard=True)
@@ -119,6 +119,12 @@ class LiveLabels:
             layer.opacity = 1.0  # in the colours of the table: a map that shines through mixes others
         self._layer = layer
         return layer
+
+
+def _unnamed(layer: Labels) -> bool:
+    """Whether nobody gave a region another name; others may leave out those that have no voxel."""
+    said = info(layer).get("said") or {}
+    return all(said.get(i) == name for i, name in _names(layer.features).items())
 
 
 def _names(features: pd.DataFrame) -> dict[int, str]:

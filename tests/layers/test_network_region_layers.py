@@ -68,6 +68,14 @@ def test_parameters_move_in_place(viewer, shown):
     assert (layer.opacity, layer.name) == (0.3, "mine")
 
 
+def test_a_widget_that_lists_only_what_has_voxels_changes_nothing(viewer, shown):
+    layer, regions = shown.show(_regions(7)), _regions(7)
+    RegionLayer.of(layer).describe(regions.table.drop(index=3))
+    assert 3 not in list(layer.features["index"])
+    assert RegionLayer.of(layer).name(3) == regions.table.loc[3, "name"]
+    assert shown.show(_regions(5, seed=1)) is layer
+
+
 @pytest.mark.parametrize("touch", ["paint", "rename", "names before", "another panel"])
 def test_what_a_person_did_is_kept(viewer, shown, touch):
     if touch == "names before":
