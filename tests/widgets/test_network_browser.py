@@ -74,7 +74,14 @@ def window(make_napari_viewer, small_run, maps, add_run, until):
     browser = host.browser
     until(lambda: browser.courses.courses is not None)
     return SimpleNamespace(
-        viewer=viewer, dock=dock, networks=networks, browser=browser, table=browser.table, courses=browser.courses, run=run
+        viewer=viewer,
+        dock=dock,
+        networks=networks,
+        browser=browser,
+        table=browser.table,
+        courses=browser.courses,
+        run=run,
+        maps=maps,
     )
 
 
@@ -91,7 +98,7 @@ def names(window):
     return [model.data(model.index(i, NAME)) for i in range(model.rowCount())]
 
 
-def test_names_are_typed_and_must_differ(window, until):
+def names_are_typed_and_must_differ(window, until):
     def rename(row, name):
         place = window.table.visualRect(window.table.networks.index(row, NAME)).center()
         QTest.mouseClick(window.table.viewport(), LEFT, NONE, place)
@@ -111,7 +118,7 @@ def test_names_are_typed_and_must_differ(window, until):
     assert "another network named" in window.browser.message.text()
 
 
-def test_order_by_buttons_and_by_hand(window):
+def order_by_buttons_and_by_hand(window, until):
     click(window, 2)
     before = window.courses.courses
     QTest.mouseClick(window.browser.up_button, LEFT)
@@ -132,7 +139,7 @@ def test_order_by_buttons_and_by_hand(window):
     np.testing.assert_array_equal(window.courses.series._curves["network 1"].yData, column)
 
 
-def test_dropped_networks_come_back_one_by_one(window, until):
+def dropped_networks_come_back_one_by_one(window, until):
     click(window, 0)
     click(window, 2, modifier=CONTROL)
     window.viewer.window._qt_window.activateWindow()  # there may be no window manager to do so
@@ -157,7 +164,7 @@ def test_dropped_networks_come_back_one_by_one(window, until):
     assert names(window) == ["network 1", "network 2", "network 4"]
 
 
-def test_a_layer_taken_out_comes_back_with_a_click_which_goes_to_the_peak(window):
+def a_layer_taken_out_comes_back_with_a_click_which_goes_to_the_peak(window, until):
     layer = window.networks.layer
     window.viewer.layers.remove(layer)
     assert "taken out of the viewer" in window.browser.about.text()
@@ -171,6 +178,37 @@ def test_a_layer_taken_out_comes_back_with_a_click_which_goes_to_the_peak(window
     place = window.viewer.dims.point[-3:]
     window.networks.look(1)
     assert window.viewer.dims.point[-3:] == place, "the slider stays on its plane"
+
+
+def rows_and_slider_follow_each_other_in_a_narrow_dock(window, until):
+    window.viewer.window._qt_window.resizeDocks([window.dock], [300], Qt.Orientation.Horizontal)
+    QApplication.processEvents()
+    table = window.table
+    assert table.horizontalHeader().length() <= table.viewport().width()
+    assert table.columnWidth(NAME) > 80
+    click(window, 2)
+    assert window.networks.current == 2 == round(window.viewer.dims.point[0])
+    window.viewer.dims.set_point(0, 1)
+    assert window.table.chosen == [1]
+    assert "network 2 alone explains 10.0 %" in window.browser.about.text()
+    assert window.courses.series.names == ("network 2",)
+    click(window, 3, modifier=CONTROL)
+    assert window.networks.current == 3
+    assert window.courses.series.names == window.courses.spectra.names == ("network 2", "network 4")
+
+
+def test_the_table(window, until):
+    """In one window, with the networks as they were learned each time."""
+    for part in (
+        names_are_typed_and_must_differ,
+        order_by_buttons_and_by_hand,
+        dropped_networks_come_back_one_by_one,
+        a_layer_taken_out_comes_back_with_a_click_which_goes_to_the_peak,
+        rows_and_slider_follow_each_other_in_a_narrow_dock,
+    ):
+        window.networks.show(window.maps)
+        until(lambda: window.courses.courses is not None and not window.courses.work.busy)
+        part(window, until)
 
 
 class Broken:
@@ -204,23 +242,6 @@ def test_a_browser_that_is_closed_goes_at_once(make_napari_viewer, maps, small_r
     QApplication.processEvents()
     gc.collect()
     assert [each() for each in kept] == [None, None]
-
-
-def test_rows_and_slider_follow_each_other_in_a_narrow_dock(window):
-    window.viewer.window._qt_window.resizeDocks([window.dock], [300], Qt.Orientation.Horizontal)
-    QApplication.processEvents()
-    table = window.table
-    assert table.horizontalHeader().length() <= table.viewport().width()
-    assert table.columnWidth(NAME) > 80
-    click(window, 2)
-    assert window.networks.current == 2 == round(window.viewer.dims.point[0])
-    window.viewer.dims.set_point(0, 1)
-    assert window.table.chosen == [1]
-    assert "network 2 alone explains 10.0 %" in window.browser.about.text()
-    assert window.courses.series.names == ("network 2",)
-    click(window, 3, modifier=CONTROL)
-    assert window.networks.current == 3
-    assert window.courses.series.names == window.courses.spectra.names == ("network 2", "network 4")
 
 
 def test_hidden_networks_are_left_out_of_what_is_saved(window, tmp_path, until, monkeypatch):

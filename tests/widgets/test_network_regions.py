@@ -81,7 +81,7 @@ def column(window, key):
     return [model.data(model.index(i, KEYS.index(key))) for i in range(model.rowCount())]
 
 
-def test_regions_follow_the_parameters(window):
+def regions_follow_the_parameters(window):
     window.extract()
     layer = window.widget.layers.layer
     window.widget.form.container["min_size"].value = 1e5
@@ -97,7 +97,7 @@ def test_regions_follow_the_parameters(window):
     np.testing.assert_array_equal(layer.data, expected.labels)
 
 
-def test_another_strategy_starts_where_the_last_one_was(window):
+def another_strategy_starts_where_the_last_one_was(window):
     widget = window.widget
     widget.form.value = PARAMS.replace(threshold=0.1)
     window.extract()
@@ -112,7 +112,7 @@ def test_another_strategy_starts_where_the_last_one_was(window):
     assert not widget.form.widget("two_sided").isEnabled()
 
 
-def test_what_to_do_where_no_network_is_split(window):
+def what_to_do_where_no_network_is_split(window):
     window.widget.form.value = PARAMS.replace(method="local_regions", threshold=0.1)
     window.extract()
     about = window.widget.about.text()
@@ -120,7 +120,7 @@ def test_what_to_do_where_no_network_is_split(window):
     assert "10 voxels (60 mm) apart. Method connected components" in about
 
 
-def test_one_network_alone_follows_the_slider(window):
+def one_network_alone_follows_the_slider(window):
     window.extract()
     widget = window.widget
     QTest.mouseClick(widget.only, LEFT, NONE, QPoint(8, widget.only.height() // 2))
@@ -148,7 +148,7 @@ def test_one_network_alone_follows_the_slider(window):
     assert window.networks.layer.visible
 
 
-def test_hidden_and_renamed_networks(window):
+def hidden_and_renamed_networks(window):
     window.extract()
     window.networks.rename(1, "motor")
     window.settle()
@@ -165,6 +165,23 @@ def test_hidden_and_renamed_networks(window):
     window.networks.set_hidden(1, True)
     window.settle()
     assert "hidden" in window.widget.message.text()
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (regions_follow_the_parameters, another_strategy_starts_where_the_last_one_was, what_to_do_where_no_network_is_split),
+        (one_network_alone_follows_the_slider, hidden_and_renamed_networks),
+    ],
+    ids=["parameters", "networks"],
+)
+def test_in_one_window(window, parts):
+    """With networks and parameters as they were at first each time."""
+    for part in parts:
+        window.networks.show(window.maps)
+        window.widget.form.value = PARAMS
+        window.settle()
+        part(window)
 
 
 def test_a_widget_that_is_closed_goes_at_once(make_napari_viewer, maps):
