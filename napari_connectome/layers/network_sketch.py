@@ -85,14 +85,15 @@ class NetworkSketch:
         """Show again what was hidden."""
         if self._before is not None:
             for layer, visible in self._before.visible:
-                layer.visible = visible
+                if layer.visible != visible:
+                    layer.visible = visible
 
     def hide(self) -> None:
         """Show what was seen before: at once, while to take the sketch out of the viewer takes napari a fifth of a second."""
         layer = self.layer
         if layer is not None:
+            self.uncover()  # first: with no maps in sight their name would leave the canvas, and come back
             layer.visible = False
-            self.uncover()
 
     def remove(self) -> None:
         """Take the sketch away, and let all else be."""

@@ -224,7 +224,8 @@ class NetworkLearning(QWidget):
             return
         sketch, learning.sketch = learning.sketch, None
         if sketch is not None:
-            self.sketched.emit(sketch, learning.mean)
+            with self.work.held():  # the first one takes the window a second, and three beside the learning
+                self.sketched.emit(sketch, learning.mean)
         self._look.start()
 
     def _on_learned(self, maps: NetworkMaps | None) -> None:

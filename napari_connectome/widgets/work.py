@@ -38,6 +38,8 @@ class Job:
         self.error: BaseException | None = None
         self.stopped = threading.Event()
         self.told = 0.0  # when it was to stop first
+        self.free = threading.Event()  # to go on
+        self.free.set()
         self._function: Callable[[Progress], Any] | None = function
         self._after = after
         self._thread = threading.Thread(target=self._work, name="napari-connectome", daemon=True)
@@ -66,6 +68,8 @@ class Job:
         return self.over
 
     def _progress(self, fraction: float, doing: str) -> None:
+        while not self.free.wait(GRACE) and not self.stopped.is_set():
+            pass
         if self.stopped.is_set():
             raise Cancelled
         self.state = (fraction, doing)
@@ -165,6 +169,18 @@ class Work(QObject):
         if self._job is not None and not self._job.stopped.is_set():
             self._job.cancel()
             self.stopping.emit()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Have the job wait, at its next report of progress, while the window does something that is to be quick."""
+        job = self._job
+        if job is not None:
+            job.free.clear()
+        try:
+            yield
+        finally:
+            if job is not None:
+                job.free.set()
 
     def close(self, seconds: float = 2.0) -> bool:
         """Cancel, tell nobody but `dropped`, and wait for the thread to end; return whether it did in that time."""

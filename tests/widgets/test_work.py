@@ -178,6 +178,43 @@ def test_a_job_may_start_the_next_from_its_end(qtbot, work, heard):
     assert heard.events == ["started", "ended", "started", ("done", "first"), "ended", ("done", "second")]
 
 
+def test_a_job_waits_while_it_is_held(qtbot, work, heard):
+    work.run(forever)
+    qtbot.waitUntil(lambda: bool(heard.progress))
+    job = work._job
+    with work.held():
+        time.sleep(0.05)
+        job.state = before = (0.1, "held")
+        time.sleep(0.05)
+        assert job.state == before
+    qtbot.waitUntil(lambda: job.state != before)
+    with work.held():
+        work.cancel()
+        until_ended(qtbot, work)
+    assert heard.events == ["started", "ended", "cancelled"]
+    assert work.close()
+
+
+def test_cancel_does_not_wait_for_the_stubborn_and_the_next_job_does(qtbot, work, heard):
+    release = threading.Event()
+    stopping = []
+    work.stopping.connect(lambda: stopping.append(time.monotonic()))
+    work.run(lambda progress: release.wait())
+    start = time.monotonic()
+    work.cancel()
+    work.cancel()
+    assert len(stopping) == 1
+    until_ended(qtbot, work)
+    assert time.monotonic() - start < 1.0
+    assert heard.events == ["started", "ended", "cancelled"]
+    work.run(lambda progress: 1)
+    qtbot.wait(60)
+    assert work.busy
+    release.set()
+    until_ended(qtbot, work)
+    assert heard.events[3:] == ["started", "ended", ("done", 1)]
+
+
 def test_close_waits_and_tells_nobody(qtbot, work, heard):
     work.run(forever)
     qtbot.wait(30)
