@@ -61,7 +61,7 @@ def maps(small_run):
 def window(make_napari_viewer, small_run, maps, add_run, until):
     """The networks of two runs, one of which is open, in napari's window."""
     viewer = make_napari_viewer(show=True)
-    viewer.window.resize(1200, 800)
+    viewer.window.resize(900, 700)
     run = small_run.run
     add_run(viewer, run)
     host = Host(viewer)
@@ -244,7 +244,7 @@ def test_a_browser_that_is_closed_goes_at_once(make_napari_viewer, maps, small_r
     assert [each() for each in kept] == [None, None]
 
 
-def test_hidden_networks_are_left_out_of_what_is_saved(window, tmp_path, until, monkeypatch):
+def hidden_networks_are_left_out_of_what_is_saved(window, until, tmp_path, monkeypatch):
     click(window, 1, SHOWN)
     assert window.networks.hidden(1)
     assert names(window) == ["network 1", "network 2", "network 3", "network 4"]
@@ -268,7 +268,7 @@ def test_hidden_networks_are_left_out_of_what_is_saved(window, tmp_path, until, 
     assert "hidden" in window.browser.message.text()
 
 
-def test_the_series_are_those_of_a_script_and_a_click_goes_to_the_volume(window, until):
+def the_series_are_those_of_a_script_and_a_click_goes_to_the_volume(window):
     from scipy.signal import periodogram
 
     expected = region_series(window.run, window.networks.maps, AS_LEARNED)
@@ -333,3 +333,8 @@ def test_runs_are_chosen(window, small_run, until):
     window.browser.set_networks(None)
     assert names(window) == []
     assert "learn some" in window.browser.about.text()
+
+
+def test_series_and_what_is_saved(window, until, tmp_path, monkeypatch):
+    the_series_are_those_of_a_script_and_a_click_goes_to_the_volume(window)
+    hidden_networks_are_left_out_of_what_is_saved(window, until, tmp_path, monkeypatch)

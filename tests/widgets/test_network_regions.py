@@ -54,7 +54,7 @@ def maps(small_run):
 def window(make_napari_viewer, maps, until):
     """Networks in napari's window, and the widget to take them apart."""
     viewer = make_napari_viewer(show=True)
-    viewer.window.resize(1200, 800)
+    viewer.window.resize(900, 700)
     host = Host(viewer)
     viewer.window.add_dock_widget(host, name="Regions", area="right")
     networks = NetworkLayers(viewer)
