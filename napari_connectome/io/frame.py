@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -55,7 +56,14 @@ class FileFrame:
 
     def to_ras(self, data: Array) -> Array:
         """Data in the file's order (x, y, z, …) as a view in ours (…, z, y, x)."""
-        return np.asarray(apply_orientation(data, self.orientation).T)
+        flips, order = self._turn
+        return np.asarray(data)[flips].transpose(*order, *range(3, data.ndim)).T
+
+    @cached_property
+    def _turn(self) -> tuple[tuple[slice, ...], list[int]]:
+        """How `nibabel.orientations.apply_orientation` turns the file's axes: found once, since volumes come one by one."""
+        steps = self.orientation[:, 1].astype(int).tolist()
+        return tuple(slice(None, None, step) for step in steps), np.argsort(self.orientation[:, 0]).tolist()
 
     def to_file(self, data: Array) -> Array:
         """Data in our order (…, z, y, x) as a view in the file's (x, y, z, …)."""

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, Self, cast
 
@@ -140,7 +141,7 @@ class _Stored:
         """The stored type in this machine's byte order."""
         return self.stored.newbyteorder("=")
 
-    @property
+    @cached_property
     def kept(self) -> np.dtype[Any]:
         """The type of the values."""
         return _scaled_type(self.stored, self.slope, self.inter) if self.scaled else self.native
