@@ -25,6 +25,8 @@ from napari_connectome.widgets.at_end import AtEnd
 
 LOOK = 20
 """Milliseconds between two looks at the running job."""
+TELL = 0.1
+"""Seconds between two tellings of how far it is: each has the whole window drawn again, canvas and all."""
 GRACE = 0.1
 """Seconds after which a job that was told to stop is over for its widget, whatever its thread is still at."""
 
@@ -133,7 +135,7 @@ class Work(QObject):
         super().__init__(parent)
         self._job: Job | None = None
         self._then: Callable[[Any], None] | None = None
-        self._told = (0.0, "")
+        self._told, self._when = (0.0, ""), 0.0  # what was told last, and when
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK)
         self._timer.timeout.connect(self._look)
@@ -200,8 +202,9 @@ class Work(QObject):
         if job is None:
             return
         over = job.over  # asked before the state, so that the last state is not missed
-        if job.state != self._told and not job.stopped.is_set():
-            self._told = job.state
+        due = over or time.monotonic() - self._when >= TELL
+        if due and job.state != self._told and not job.stopped.is_set():
+            self._told, self._when = job.state, time.monotonic()
             self.progressed.emit(*self._told)
         if (over or job.given_up) and job is self._job:
             self._finish(job)
