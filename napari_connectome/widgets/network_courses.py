@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QComboBox, QGridLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QGridLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_connectome.analyses.measurement import UNITS
 from napari_connectome.analyses.region_series import RegionSeries, region_series
@@ -158,6 +158,8 @@ class NetworkCourses(QWidget):
         self.series.show_names(False)  # they stand in the table, in the same colours
         self.series.setMinimumHeight(150)
         self.spectra.setMinimumHeight(140)
+        for each in (self.series, self.spectra):  # both are to be seen in one dock: a plot asks for the height it had last
+            each.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
         tip = "The time courses of the networks shown in this run: time in seconds, a column a network."
         self.save_button = button("Save series…", f"{tip} What made them is written beside it as .json.", self._ask_save)
         self.save_spectra = button(

@@ -185,6 +185,7 @@ def rows_and_slider_follow_each_other_in_a_narrow_dock(window, until):
     QApplication.processEvents()
     table = window.table
     assert table.horizontalHeader().length() <= table.viewport().width()
+    assert window.courses.sizeHint().height() < 450, "both plots are seen at once"
     assert table.columnWidth(NAME) > 80
     click(window, 2)
     assert window.networks.current == 2 == round(window.viewer.dims.point[0])
