@@ -40,6 +40,14 @@ def test_networks_of_the_reductions_with_an_account(runs, learned):
     assert learned.provenance["notices"] == []
 
 
+def test_reductions_know_the_mean_of_the_runs(runs):
+    known = reduce_runs(runs, PARAMS)
+    np.testing.assert_allclose(known.mean.data, np.mean([run.data.mean(axis=0) for run in runs], axis=0), rtol=1e-4)
+    assert known.mean.grid.matches(known.mask.grid)
+    assert reduce_runs(runs, PARAMS, kept=known).mean is known.mean
+    assert reduce_runs(runs, PARAMS, mask=known.mask).mean is None  # no run was looked at as a whole
+
+
 def test_files_with_confounds_give_the_same(runs, learned, tmp_path):
     sources = []
     for run in runs:
