@@ -27,7 +27,7 @@ from napari_connectome.widgets.work import sentence_of
 SAMPLE = 3
 """Rows kept of a table to know its columns by: a hundred whole tables would be a lot."""
 
-EVERY = 16
+EVERY = 64
 """Of so many volumes of a layer one is looked at, to know whether somebody wrote into them."""
 NO_TR, FAILED = "TR?", "failed"
 """The states of a run whose TR has to be given, and of one that could not be used when it was tried."""
