@@ -136,7 +136,7 @@ def _sets(run: Run, regions: Any, radius: float) -> tuple[list[str], list[Array]
             raise InputError("there is no region in the label image: give one with regions, or make some first.")
         voxels = region_voxels(regions.labels)
         return [str(name) for name in regions.table["name"]], [voxels[i] for i in regions.ids.tolist()]
-    spheres = as_spheres(regions, radius, "or Regions")
+    spheres = as_spheres(regions, radius, "Regions or Maps")
     return [name for name, _, _ in spheres], [run.grid.sphere_voxels(centre, size) for _, centre, size in spheres]
 
 

@@ -53,6 +53,10 @@ class RunFile:
     tr: float | None = None
     fd_limit: float = math.inf
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.path, str | os.PathLike) or "\0" in os.fspath(self.path):
+            raise InputError(f"the path of a run is {self.path!r} and must be that of a 4-D image: correct it.")
+
     @property
     def name(self) -> str:
         """The file's name without the suffixes of an image."""
@@ -127,6 +131,11 @@ class RunFile:
                 raise InputError(f"confounds of {run.name} were chosen and none are given: give confounds=… as well.")
             return run
         table = self._table(run.n_volumes)
+        if self.columns is None and table.shape[1] and not table.dtypes.map(pd.api.types.is_numeric_dtype).any():
+            raise InputError(
+                f"the confounds of {run.name} hold no column of numbers: read the table with tabs between its columns, or "
+                "leave them out."
+            )
         keep = self._keep(table)
         from napari_connectome.io.confounds import choose_columns
 

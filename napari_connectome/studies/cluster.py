@@ -28,6 +28,10 @@ def cluster_executor(address: str, timeout: float = PATIENCE, progress: Progress
     progress : Progress
         Called while an answer is waited for.
     """
+    if not isinstance(address, str) or not address.strip():
+        raise InputError(
+            f"the address of the cluster is {address!r} and must be its scheduler's, such as tcp://192.168.0.1:8786."
+        )
     try:
         from distributed import Client
     except ImportError:

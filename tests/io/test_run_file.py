@@ -157,6 +157,20 @@ def test_columns_without_confounds_are_refused(tmp_path):
         RunFile(_write(tmp_path / "run.nii"), columns="motion 6").load()
 
 
+def test_a_table_read_as_one_column_of_text_is_not_passed_over(tmp_path):
+    """As pandas reads tabs where commas are expected: nothing would be regressed out, and nobody would know."""
+    path = _write(tmp_path / "run.nii")
+    table = pd.DataFrame({"trans_x\tcsf": ["0.1\t0.2"] * T})
+    with pytest.raises(InputError, match="the confounds of run hold no column of numbers"):
+        RunFile(path, confounds=table).load()
+
+
+@pytest.mark.parametrize("path", [None, 5, "a\0b.nii"])
+def test_what_is_no_path_is_told(path):
+    with pytest.raises(InputError, match="must be that of a 4-D image"):
+        RunFile(path)
+
+
 def test_confounds_of_another_length_are_refused(tmp_path):
     source = RunFile(_write(tmp_path / "run.nii"), np.ones((T + 1, 2)))
     with pytest.raises(InputError, match="13 rows and the run has 12 volumes"):

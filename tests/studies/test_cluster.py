@@ -114,6 +114,12 @@ def test_a_cluster_that_is_not_there_is_told():
         pass
 
 
+@pytest.mark.parametrize("address", [None, 5, "", " "])
+def test_what_is_no_address_is_told(address):
+    with pytest.raises(InputError, match="must be its scheduler's"), cluster_executor(address):
+        pass
+
+
 def test_without_the_package_it_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(InputError, match=r"pip install napari-connectome\[distributed\]"), cluster_executor("a:1"):
