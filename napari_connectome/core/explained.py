@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_connectome.core.errors import Progress, silent
+from napari_connectome.core.errors import Progress, named, silent
 from napari_connectome.core.principal import cross_products
 from napari_connectome.core.stacked import Rows
 
@@ -30,7 +30,7 @@ def explained_variance(rows: Rows, maps: Array, total: float, progress: Progress
     """
     if not total > 0:
         return np.zeros(len(maps)), 0.0
-    along = cross_products(rows, maps, progress)
+    along = cross_products(rows, maps, named(progress, "explained variance"))
     maps = maps.astype(np.float64)
     gram = maps @ maps.T
     sizes = np.diag(gram)
