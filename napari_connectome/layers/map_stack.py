@@ -9,9 +9,8 @@ clear of those of networks in the same way, (region, 1, 1, z, y, x) beside both.
 from __future__ import annotations
 
 import textwrap
-import weakref
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +22,7 @@ from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.values import Maps
 from napari_connectome.core.words import percent
+from napari_connectome.layers.of_viewer import OfViewer
 from napari_connectome.layers.spatial import grid_of, info, is_run, layer_kwargs, placement, tell
 from napari_connectome.layers.styles import style_map, symmetric_limit
 
@@ -209,7 +209,7 @@ def look(viewer: ViewerModel, layer: Layer, index: int) -> None:
         viewer.dims.set_point(axis, float(index))
 
 
-class MapStacks:
+class MapStacks(OfViewer):
     """All layers of maps of one viewer: their axes kept apart from time, and the name of the map shown on the canvas.
 
     Parameters
@@ -222,20 +222,8 @@ class MapStacks:
         Whether axes come and go just now, so that the sliders are at no map anybody chose.
     """
 
-    _of_viewer: ClassVar[dict[int, MapStacks]] = {}
-
-    @classmethod
-    def of(cls, viewer: ViewerModel) -> MapStacks:
-        """Return the one of a viewer, from now on at work."""
-        viewer = getattr(viewer, "__wrapped__", viewer)  # widgets are given a proxy, each another one
-        known = cls._of_viewer.get(id(viewer))
-        if known is None:
-            known = cls._of_viewer[id(viewer)] = cls(viewer)
-            weakref.finalize(viewer, cls._of_viewer.pop, id(viewer), None)
-        return known
-
     def __init__(self, viewer: ViewerModel) -> None:
-        self._viewer = weakref.ref(viewer)
+        super().__init__(viewer)
         self.fitting = False
         viewer.layers.events.inserted.connect(self._on_layers)
         viewer.layers.events.removed.connect(self._on_layers)

@@ -5,10 +5,9 @@ The viewer's world is RAS mm in the last three dims (z, y, x), so the positive d
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +16,7 @@ from napari.components.overlays import TextOverlay
 from napari.utils.camera_orientations import DEFAULT_ORIENTATION
 
 from napari_connectome.core.grid import Grid
+from napari_connectome.layers.of_viewer import OfViewer
 from napari_connectome.layers.spatial import STRAIGHT, info, to_mm
 
 Array = npt.NDArray[Any]
@@ -182,29 +182,17 @@ def _tell_cursor(viewer: ViewerModel) -> None:
         cursor._view_direction = viewer.scene.camera.calculate_nd_view_direction(dims.ndim, dims.displayed)
 
 
-class Orientation:
+class Orientation(OfViewer):
     """The letters at the sides of one viewer's picture, kept right whatever is turned; shared by all who ask for them.
 
     `join` with a function that is called after every change, `leave` when done; the letters go with the last one. They
     are shown while a layer of this plugin is in the viewer, since of others nobody knows which way round they are.
     """
 
-    _of_viewer: ClassVar[dict[int, Orientation]] = {}
     _PLACES = ("middle_left", "middle_right", "top_center", "bottom_center")
 
-    @classmethod
-    def of(cls, viewer: ViewerModel) -> Orientation:
-        """Return the one of a viewer."""
-        viewer = getattr(viewer, "__wrapped__", viewer)  # widgets are given a proxy, each another one
-        known = cls._of_viewer.get(id(viewer))
-        if known is None:
-            known = cls._of_viewer[id(viewer)] = cls(viewer)
-            weakref.finalize(viewer, cls._of_viewer.pop, id(viewer), None)
-        return known
-
     def __init__(self, viewer: ViewerModel) -> None:
-        # Weakly: whoever leaves while viewer and widgets are collected as garbage must find this whole, and no viewer.
-        self._viewer = weakref.ref(viewer)
+        super().__init__(viewer)
         self._listeners: dict[int, Callable[[], None]] = {}
         self._next = 0
 
