@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from napari_connectome.core.errors import Cancelled, InputError, Progress, silent
 from napari_connectome.core.sources import Source
+from napari_connectome.studies.parcel import Parcel
 
 Result = TypeVar("Result")
 Task = Callable[[Source, Progress], Result]
@@ -141,13 +142,16 @@ class _Round:
         return self.handed > before
 
     def _submit(self, source: Source, number: int) -> Future[Any]:
-        tell = self._listen(number) if self.threads else silent
         try:
-            return self.executor.submit(self.task, source, tell)
+            if self.threads:
+                return self.executor.submit(self.task, source, self._listen(number))
+            return self.executor.submit(Parcel(self.task, source))
+        except TypeError as error:  # what Dask says of a source that cannot be pickled
+            if not isinstance(error.__cause__, InputError):
+                raise
+            return _failed(error.__cause__)
         except RuntimeError as error:  # broken, or shut down
-            broken: Future[Any] = Future()
-            broken.set_exception(error if isinstance(error, BrokenExecutor) else BrokenExecutor(str(error)))
-            return broken
+            return _failed(error if isinstance(error, BrokenExecutor) else BrokenExecutor(str(error)))
 
     def _listen(self, number: int) -> Progress:
         def tell(fraction: float, what: str) -> None:
@@ -168,6 +172,12 @@ class _Round:
             future.cancel()
         if self.threads:  # they hear of it within a tenth of a second, and nothing of ours shall go on behind
             wait([future for _, future in self.waiting])
+
+
+def _failed(error: Exception) -> Future[Any]:
+    future: Future[Any] = Future()
+    future.set_exception(error)
+    return future
 
 
 def _closed(executor: Executor) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Hashable, Iterable, Iterator
+import weakref
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -153,16 +154,16 @@ def _is_source(given: Any) -> bool:
 
 def _told_apart(given: Iterable[Any]) -> Iterator[Source]:
     """Each as a source of its own name, those before it having others; the same one twice is refused."""
-    seen: dict[Hashable, str] = {}
+    seen: dict[Hashable, tuple[str, Callable[[], Any]]] = {}
     names: set[str] = set()
     for number, item in enumerate(given, 1):
         source = _source(item, number)
         name = _free_name(source, names, number)
         names.add(name)
-        same = _identity(source)
-        if same in seen:
-            raise InputError(f"{_called(source)} is given twice (as {seen[same]} and run {number}): take one of them out.")
-        seen[same] = f"run {number}"
+        same, still_there = _identity(source)
+        if same in seen and seen[same][1]() is not None:
+            raise InputError(f"{_called(source)} is given twice (as {seen[same][0]} and run {number}): take one of them out.")
+        seen[same] = f"run {number}", still_there
         yield source if name == source.name else Named(name, source)
 
 
@@ -176,9 +177,15 @@ def _source(item: Any, number: int) -> Source:
     raise InputError(f"run {number} is of type {type(item).__name__} and must be {KINDS}.")
 
 
-def _identity(source: Source) -> Hashable:
-    """The file, or the run in memory; runs that are gone again are known by their `key_of` only."""
-    return source.place if isinstance(source, RunFile) else id(source.run.data if isinstance(source, RunSource) else source)
+def _identity(source: Source) -> tuple[Hashable, Callable[[], Any]]:
+    """The file, or the run in memory, and what returns None once it is gone: its place may then be another's."""
+    if isinstance(source, RunFile):
+        return source.place, lambda: source.place
+    held = source.run.data if isinstance(source, RunSource) else source
+    try:
+        return id(held), weakref.ref(held)
+    except TypeError:  # a class with slots
+        return id(held), lambda: held
 
 
 def _called(source: Source) -> str:

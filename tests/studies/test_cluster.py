@@ -6,6 +6,7 @@ import socket
 import sys
 import threading
 import time
+import types
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from napari_connectome.analyses.networks import Networks
 from napari_connectome.core.errors import Cancelled, InputError
 from napari_connectome.io.run_file import RunFile
 from napari_connectome.studies.cluster import cluster_executor
+from napari_connectome.studies.distribute import each
 from napari_connectome.studies.learn_networks import RunsFailed, reduce_runs
 
 distributed = pytest.importorskip("distributed")
@@ -22,6 +24,15 @@ distributed = pytest.importorskip("distributed")
 GRID = Grid((9, 10, 8), np.diag([4.0, 4.0, 4.0, 1.0]))
 PARAMS = Networks(n_components=4, fwhm=5.0)
 MASK = Volume(np.ones(GRID.shape, bool), GRID)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def by_definition():
+    """The workers need not find this file."""
+    cloudpickle = pytest.importorskip("cloudpickle")
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    yield
+    cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +76,6 @@ class Slow(RunFile):
 
 def test_a_killed_worker_costs_nothing(cluster, files, tmp_path):
     wanted = reduce_runs(files, PARAMS, mask=MASK)
-    import cloudpickle
-
-    cloudpickle.register_pickle_by_value(sys.modules[__name__])
     notes = files[0].parent / "notes"
 
     def kill():
@@ -86,6 +94,84 @@ def test_a_killed_worker_costs_nothing(cluster, files, tmp_path):
     assert [subject.name for subject in found.subjects] == [path.name.removesuffix(".nii.gz") for path in files]
     for mine, theirs in zip(found.subjects, wanted.subjects, strict=True):
         np.testing.assert_array_equal(mine.rows, theirs.rows)
+
+
+@pytest.fixture
+def unknown(monkeypatch):
+    """A class of a module that no other process can import."""
+    module = types.ModuleType("my_own_runs")
+    exec(
+        "from napari_connectome import load_run\n"
+        "class Mine:\n"
+        "    def __init__(self, name, path):\n"
+        "        self.name, self.path = name, path\n"
+        "    def load(self, progress=None):\n"
+        "        return load_run(self.path)\n",
+        module.__dict__,
+    )
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    return module
+
+
+OWN = (
+    r"^subject one is a my_own_runs\.Mine, which the workers cannot open \(No module named 'my_own_runs'\): "
+    r"install its module on them, too, or give the path of its file\.$"
+)
+
+
+def test_a_class_that_the_workers_cannot_import_is_named_and_the_others_are_done(cluster, files, unknown):
+    runs = [files[0], unknown.Mine("subject one", files[1]), files[2]]
+    with cluster_executor(cluster.scheduler_address) as executor:
+        with pytest.raises(RunsFailed, match=OWN) as caught:
+            reduce_runs(runs, PARAMS, mask=MASK, executor=executor)
+        assert len(caught.value.failures) == 1
+        assert [subject.name for subject in caught.value.reductions.subjects] == ["sub-00", "sub-02"]
+        found = reduce_runs(runs, PARAMS, mask=MASK, executor=executor, leave_out=True)
+        assert [subject.name for subject in found.subjects] == ["sub-00", "sub-02"]
+        assert len(found.left_out) == 1
+        # and sent by its definition it is done as well
+        cloudpickle = pytest.importorskip("cloudpickle")
+        cloudpickle.register_pickle_by_value(unknown)
+        try:
+            found = reduce_runs(runs, PARAMS, mask=MASK, executor=executor)
+        finally:
+            cloudpickle.unregister_pickle_by_value(unknown)
+        assert [subject.name for subject in found.subjects] == ["sub-00", "subject one", "sub-02"]
+    assert len(cluster.workers) == 2
+
+
+def test_what_only_this_process_can_hold_is_named(cluster, files, unknown):
+    mine = unknown.Mine("subject one", files[1])
+    mine.lock = threading.Lock()
+    with cluster_executor(cluster.scheduler_address) as executor:
+        with pytest.raises(RunsFailed, match=r"^subject one is a .*Mine, which cannot be sent .*lock.*: give the path"):
+            reduce_runs([files[0], mine], PARAMS, mask=MASK, executor=executor)
+        assert len(reduce_runs(files[:2], PARAMS, mask=MASK, executor=executor).subjects) == 2
+
+
+def test_workers_without_the_package_are_told(cluster, files, unknown):
+    exec("def task(source, progress): return source.name", unknown.__dict__)
+    with cluster_executor(cluster.scheduler_address) as executor:
+        outcomes = [outcome for _, outcome in each(unknown.task, [RunFile(path) for path in files], executor)]
+        assert all(outcome.lost and "cannot import what is needed" in outcome.sentence for outcome in outcomes)
+        assert len(reduce_runs(files[:2], PARAMS, mask=MASK, executor=executor).subjects) == 2
+
+
+def test_a_mended_file_is_read_again(cluster, files, tmp_path):
+    path = tmp_path / "sub-50.nii.gz"
+    path.write_bytes(files[0].read_bytes()[:5000])
+    source = RunFile(path)
+    with cluster_executor(cluster.scheduler_address) as executor:
+        tasks = each(_size, [source, RunFile(files[1])], executor)
+        broken = next(tasks)
+        path.write_bytes(files[0].read_bytes())
+        (_, mended), _ = each(_size, [source, RunFile(files[1])], executor)
+        tasks.close()
+    assert (broken[1], mended) == (5000, files[0].stat().st_size)
+
+
+def _size(source, progress):
+    return os.path.getsize(source.path)
 
 
 def test_a_broken_file_is_named_and_cancel_is_heard(cluster, files, tmp_path):

@@ -1,8 +1,11 @@
 """Tasks are handed out, watched and taken back in the same way wherever they are done."""
 
+import multiprocessing
+import sys
 import threading
 import time
-from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+import types
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
@@ -113,6 +116,25 @@ def test_a_client_that_gave_up_is_not_waited_for():
             return Future()
 
     assert all(outcome.lost for _, outcome in each(_square, NUMBERS, Silent()))
+
+
+def test_another_process_that_cannot_import_a_class_says_so_and_goes_on(monkeypatch):
+    module = types.ModuleType("my_own_numbers")
+    exec("class Mine:\n    value, name = 4, 'run-4'\nclass Locked(Mine):\n    pass\n", module.__dict__)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    cloudpickle = pytest.importorskip("cloudpickle")
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])  # which the other process need not find, either
+    locked = module.Locked()
+    locked.name, locked.lock = "run-0", threading.Lock()
+    sources = [NUMBERS[1], module.Mine(), NUMBERS[3], locked, NUMBERS[2]]
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as processes:
+        outcomes = [outcome for _, outcome in each(_square, sources, processes)]
+    cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
+    assert (outcomes[0], outcomes[4]) == (1, 4)
+    assert outcomes[1].sentence.startswith("run-4 is a my_own_numbers.Mine, which the workers cannot open (No module named")
+    assert outcomes[2].sentence == "run-3 is odd."
+    assert outcomes[3].sentence.startswith("run-0 is a my_own_numbers.Locked, which cannot be sent to other processes")
+    assert not any(outcome.lost for outcome in outcomes[1:4])
 
 
 @pytest.mark.parametrize("where", ["threads", "elsewhere"])

@@ -17,6 +17,7 @@ from napari_connectome.core.subject import reduce_subject
 from napari_connectome.io.run_file import RunFile
 from napari_connectome.studies import learn_networks as study
 from napari_connectome.studies.learn_networks import RunsFailed, learn_networks, reduce_runs
+from napari_connectome.studies.sources import as_sources
 
 GRID = Grid((9, 10, 8), np.diag([4.0, 4.0, 4.0, 1.0]))
 PARAMS = Networks(n_components=4, fwhm=5.0)
@@ -310,6 +311,14 @@ def test_the_same_file_twice_is_refused(files, tmp_path):
     copy = tmp_path / "copy.nii.gz"
     copy.write_bytes(files[0].read_bytes())
     assert len(reduce_runs([files[0], copy], PARAMS).subjects) == 2
+
+
+def test_a_run_in_the_place_of_one_that_is_gone_is_another():
+    places = set()
+    runs = (Run(np.full((3, 1, 1, 2), i, "i2"), Grid((1, 1, 2), np.eye(4)), 2.0) for i in range(200))
+    for source in as_sources(runs):
+        places.add(id(source.load().data))
+    assert len(places) < 200
 
 
 def test_masks_that_are_none():
