@@ -46,11 +46,6 @@ class Background:
         if mean is not None and self.layer is None and not _has_brain(self.viewer):
             self._lent = self._write(mean)
 
-    def hide(self) -> None:
-        """Show nothing of what was lent: at once, while to take it out of the viewer takes napari a fifth of a second."""
-        if self._lent is not None:
-            self._lent.visible = False
-
     def take_back(self) -> None:
         """Take away what was lent."""
         layer, self._lent = self._lent, None

@@ -9,7 +9,7 @@ clear of those of networks in the same way, (region, 1, 1, z, y, x) beside both.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -70,7 +70,9 @@ def stack_layer(maps: Maps, name: str, role: str = MAPS, axis: str = NETWORK, **
     return Image(maps.data, name=name, contrast_limits=(-1.0, 1.0), **place)
 
 
-def style_stack(layer: Image, weights: Array, mask: Array | None = None) -> tuple[float, float]:
+def style_stack(
+    layer: Image, weights: Array, mask: Array | None = None, style: Callable[[Image, float, float], Any] = style_map
+) -> tuple[float, float]:
     """Colour maps by their weights: both signs alike, nothing where there is none; return limit and threshold.
 
     Of maps that have weights nearly everywhere only the strongest are coloured.
@@ -81,6 +83,8 @@ def style_stack(layer: Image, weights: Array, mask: Array | None = None) -> tupl
     weights : (k × v) or (k, z, y, x) array
     mask : (z, y, x) array, optional
         Where the maps may have weights; everywhere if not given.
+    style : callable
+        Given layer, limit and threshold: `style_map`, or `set_threshold` for a layer that has been styled before.
     """
     step = max(weights.size // SAMPLE, 1)
     flat = weights if weights.ndim == 2 else weights.reshape(len(weights), -1)
@@ -88,7 +92,7 @@ def style_stack(layer: Image, weights: Array, mask: Array | None = None) -> tupl
     size = np.abs(some[np.isfinite(some) & (some != 0)])
     limit = symmetric_limit(size, QUANTILE)
     threshold = float(np.quantile(size, STRONG)) if size.size > DENSE * some.size else 0.0
-    style_map(layer, limit, threshold)
+    style(layer, limit, threshold)
     top = max(limit, float(size.max(initial=0.0)))
     layer.contrast_limits_range = (-top, top)
     return limit, threshold
@@ -157,23 +161,28 @@ def fit(viewer: ViewerModel, layer: Image, shown: int | None = None) -> None:
 
     The place stays, and so does the map shown where `shown` does not say another.
     """
+    place, before = np.array(viewer.dims.point)[-3:], current(viewer, layer)
+    if widen(viewer, layer):
+        viewer.dims.set_point(range(viewer.dims.ndim - 3, viewer.dims.ndim), place)
+        shown = before if shown is None else shown
+    if shown is not None:
+        look(viewer, layer, shown)
+
+
+def widen(viewer: ViewerModel, layer: Image) -> bool:
+    """Give maps, in the viewer or not yet, the axes they need beside its layers; return whether they had others."""
     axis = layer.axis_labels[0]
     between = _between(viewer, layer)
     ndim = 4 + len(between)
     scale = np.r_[1.0, [stop - start for _, start, stop in between], layer.scale[-3:]]
     translate = np.r_[0.0, [(start + stop) / 2 for _, start, stop in between], layer.translate[-3:]]
-    place = np.array(viewer.dims.point)[-3:]
     if layer.ndim == ndim and np.allclose(layer.scale, scale) and np.allclose(layer.translate, translate):
-        if shown is not None:
-            look(viewer, layer, shown)
-        return
-    shown = current(viewer, layer) if shown is None else shown
+        return False
     if layer.ndim != ndim:
         layer.data = _with_axes(stack_data(layer), ndim)
     layer.scale, layer.translate, layer.units = scale, translate, UNITS[-ndim:]
     layer.axis_labels = (axis, *(label for label, _, _ in between), "z", "y", "x")
-    viewer.dims.set_point(range(viewer.dims.ndim - 3, viewer.dims.ndim), place)
-    look(viewer, layer, shown)
+    return True
 
 
 def _between(viewer: ViewerModel, layer: Image) -> list[tuple[str, float, float]]:

@@ -153,6 +153,10 @@ class NetworkLayers:
 
     # -- learning -----------------------------------------------------------------------------------------------------
 
+    def begin_sketch(self) -> None:
+        """Remember how the viewer is, for `drop_sketch`; the first sketch does it where nobody has."""
+        self._sketch.begin()
+
     def sketch(self, sketch: Sketch) -> None:
         """Show what the networks look like so far, in place of those of before."""
         self._sketch.show(sketch, [layer for layer in (self.layer, self.overview) if layer is not None])
@@ -161,10 +165,6 @@ class NetworkLayers:
     def sketched(self) -> int:
         """The map of the sketch that the slider is at."""
         return self._sketch.current
-
-    def hide_sketch(self) -> None:
-        """Show what was seen before; `drop_sketch` follows."""
-        self._sketch.hide()
 
     def drop_sketch(self) -> None:
         """Take the sketch away; all is as it was before learning."""

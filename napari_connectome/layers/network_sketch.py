@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,9 @@ from napari.layers import Image, Layer
 from napari_connectome.analyses.networks import Sketch
 from napari_connectome.core.values import Maps
 from napari_connectome.layers import results
-from napari_connectome.layers.map_stack import MapStacks, current, stack_data, stack_layer, style_stack
+from napari_connectome.layers.map_stack import MapStacks, current, stack_data, stack_layer, style_stack, widen
+from napari_connectome.layers.spared import Spared
+from napari_connectome.layers.styles import set_threshold
 
 Array = npt.NDArray[Any]
 
@@ -26,11 +28,12 @@ SKETCH = "network sketch"
 class _Before:
     """How a viewer was."""
 
-    visible: list[tuple[Layer, bool]]
     selected: set[Layer]
     active: Layer | None
     point: tuple[float, ...]
     axes: tuple[str, ...]
+    visible: list[tuple[Layer, bool]] = field(default_factory=list)
+    """Of the layers in whose place the sketch is seen."""
 
 
 class NetworkSketch:
@@ -51,11 +54,13 @@ class NetworkSketch:
         self._voxels: Array = np.empty(0, dtype=np.intp)  # flat, in the mask
         self._stale: set[int] = set()
         self._before: _Before | None = None
+        self._spared = Spared()
         viewer.dims.events.point.connect(self._on_dims)
 
     def close(self) -> None:
         """Stop following the viewer."""
         self.viewer.dims.events.point.disconnect(self._on_dims)
+        self._spared.end()
 
     @property
     def layer(self) -> Image | None:
@@ -68,17 +73,28 @@ class NetworkSketch:
         layer = self.layer
         return 0 if layer is None else current(self.viewer, layer)
 
+    def begin(self) -> None:
+        """Remember how the viewer is: before anything is shown of what is learned, the mean of the runs as well."""
+        if self._before is None:
+            selection, dims = self.viewer.layers.selection, self.viewer.dims
+            self._before = _Before(set(selection), selection.active, tuple(dims.point), tuple(dims.axis_labels))
+            self._spared.begin()  # so that to take it away again is quick
+
     def show(self, sketch: Sketch, instead: Sequence[Layer]) -> None:
         """Show a sketch; the first one instead of other layers, which are hidden meanwhile."""
-        if self._before is None:
-            self._set_aside(instead)
+        self.begin()
+        assert self._before is not None
+        if self._sketch is None:
+            self._before.visible = [(layer, layer.visible) for layer in instead]
+            for layer in instead:
+                layer.visible = False
         fits = _fits(self._sketch, sketch)
         self._sketch, self._stale = sketch, set(range(len(sketch.maps)))
         layer = self.layer
         if layer is None or not fits:
             self._renew(sketch)
             return
-        style_stack(layer, sketch.maps)
+        style_stack(layer, sketch.maps, style=set_threshold)
         self._write(layer, current(self.viewer, layer))
 
     def uncover(self) -> None:
@@ -88,18 +104,12 @@ class NetworkSketch:
                 if layer.visible != visible:
                     layer.visible = visible
 
-    def hide(self) -> None:
-        """Show what was seen before: at once, while to take the sketch out of the viewer takes napari a fifth of a second."""
-        layer = self.layer
-        if layer is not None:
-            self.uncover()  # first: with no maps in sight their name would leave the canvas, and come back
-            layer.visible = False
-
     def remove(self) -> None:
         """Take the sketch away, and let all else be."""
         layer, self._layer, self._sketch, self._before = self.layer, None, None, None
         if layer is not None:
             self.viewer.layers.remove(layer)
+        self._spared.end()
 
     def drop(self) -> None:
         """Take the sketch away; all is as it was before."""
@@ -108,21 +118,14 @@ class NetworkSketch:
         self.remove()
         if before is None:
             return
-        selection, dims = self.viewer.layers.selection, self.viewer.dims
-        selection.clear()
-        selection.update(layer for layer in before.selected if layer in self.viewer.layers)
-        selection.active = before.active if before.active in self.viewer.layers else None
+        layers, dims = self.viewer.layers, self.viewer.dims
+        selected = {layer for layer in before.selected if layer in layers}
+        if set(layers.selection) != selected:
+            layers.selection = selected
+        layers.selection.active = before.active if before.active in layers else None
         if dims.ndim == len(before.point):
             dims.set_point(range(dims.ndim), before.point)
             dims.axis_labels = before.axes
-
-    def _set_aside(self, layers: Sequence[Layer]) -> None:
-        selection = self.viewer.layers.selection
-        visible = [(layer, layer.visible) for layer in layers]
-        dims = self.viewer.dims
-        self._before = _Before(visible, set(selection), selection.active, tuple(dims.point), tuple(dims.axis_labels))
-        for layer in layers:
-            layer.visible = False
 
     def _renew(self, sketch: Sketch) -> None:
         """Make a layer for maps of another number or mask."""
@@ -133,10 +136,13 @@ class NetworkSketch:
         data = np.zeros((k, *grid.shape), dtype=np.float32)
         names = [f"network {i + 1}" for i in range(k)]
         layer = stack_layer(Maps(data, grid, names), "Networks (learning)", SKETCH, owner=self.owner)
+        # All of it first: in the viewer each would be drawn, and the window hears nobody meanwhile.
+        style_stack(layer, sketch.maps)
+        layer.colorbar.visible = False  # for the same reason; the numbers mean nothing yet
+        widen(self.viewer, layer)
+        self._write(layer, 0)
         self._layer = layer
         results.add(self.viewer, layer)
-        style_stack(layer, sketch.maps)
-        self._write(layer, current(self.viewer, layer))
 
     def _write(self, layer: Image, index: int) -> None:
         if self._sketch is not None and index in self._stale:

@@ -74,11 +74,11 @@ class DictionaryLearningRegions(Panel):
         self.column.addWidget(ViewBar(self.viewer))
         self.column.addWidget(self._choice_row)
         self.column.addWidget(self.tabs)
+        self.learning.reduced.connect(self._on_reduced)
         self.learning.sketched.connect(self._on_sketch)
         self.learning.learned.connect(self._on_learned)
-        self.learning.stopping.connect(self._on_stopping)
+        self.learning.stopping.connect(self._drop_sketch)
         self.learning.ended.connect(self._drop_sketch)
-        self._drop_soon = self.timer(0, self._drop_sketch)
         self.at_end(self._drop_sketch)
         self.tabs.currentChanged.connect(self._on_tab)
         self.choice.chosen.connect(self._on_choice)
@@ -86,9 +86,13 @@ class DictionaryLearningRegions(Panel):
             self.follow(event, self._show_tabs)
         self._show_tabs()
 
-    def _on_sketch(self, sketch: Sketch, mean: Volume | None) -> None:
-        self.networks.sketch(sketch)
+    def _on_reduced(self, mean: Volume | None) -> None:
+        self.networks.begin_sketch()
         self.learning.background.lend(mean)
+        self._view.restore(self.viewer)
+
+    def _on_sketch(self, sketch: Sketch) -> None:
+        self.networks.sketch(sketch)
         if self._looked_at is None and self._is_new(sketch.mask.grid):
             weights = np.zeros(sketch.mask.grid.shape, dtype=np.float32)
             weights[np.asarray(sketch.mask.data) > 0] = sketch.maps[self.networks.sketched]
@@ -117,19 +121,11 @@ class DictionaryLearningRegions(Panel):
         look_at(self.viewer, to_world(grid, grid.to_mm(np.array(peak[::-1]))))
         self._looked_at = np.array(self.viewer.dims.point[-3:])
 
-    def _on_stopping(self) -> None:
-        """Show at once what was seen before; the layers go right after."""
-        self.networks.hide_sketch()
-        self.learning.background.hide()
-        self._drop_soon.start()
-
     def _drop_sketch(self) -> None:
         """Take away what was shown while it learned."""
-        self._drop_soon.stop()
         self._looked_at = None
-        with self.viewer.layers.batched_update():  # napari cleans up once
-            self.learning.background.take_back()
-            self.networks.drop_sketch()
+        self.learning.background.take_back()
+        self.networks.drop_sketch()
 
     def _on_tab(self, tab: int) -> None:
         """Where nothing was learned, browse the maps there are."""

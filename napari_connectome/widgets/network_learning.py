@@ -51,8 +51,10 @@ class NetworkLearning(QWidget):
     ----------
     started, stopping, ended : Signal
         Learning has begun; somebody has cancelled it; it has ended, whether anything came of it or not.
-    sketched : Signal(Sketch, Volume or None)
-        What the networks look like so far, and the mean of the runs.
+    reduced : Signal(Volume or None)
+        The runs are reduced; their mean.
+    sketched : Signal(Sketch)
+        What the networks look like so far.
     learned : Signal(NetworkMaps, Volume or None)
         Just before `ended`.
     background : Background
@@ -68,7 +70,8 @@ class NetworkLearning(QWidget):
     started = Signal()
     stopping = Signal()
     ended = Signal()
-    sketched = Signal(object, object)
+    reduced = Signal(object)
+    sketched = Signal(object)
     learned = Signal(object, object)
 
     def __init__(self, panel: Panel) -> None:
@@ -81,6 +84,7 @@ class NetworkLearning(QWidget):
         self.learning: Learning | None = None
         self._agreed: frozenset[str] = frozenset()
         self._began = 0.0
+        self._mean_told = False
         self._after: Any = None  # what goes on once runs are left out
         self.preview = Preview(self.viewer, OWNER)
         self.background = Background(self.viewer, OWNER)
@@ -167,7 +171,7 @@ class NetworkLearning(QWidget):
         if learning is None:
             return
         self._clear_preview()
-        self.learning, self._began = learning, time.monotonic()
+        self.learning, self._began, self._mean_told = learning, time.monotonic(), False
         self.work.run(learning.learn, then=self._on_learned)
         self._look.start()
         self.started.emit()
@@ -218,15 +222,22 @@ class NetworkLearning(QWidget):
     # -- what comes of it ---------------------------------------------------------------------------------------------
 
     def _on_look(self) -> None:
-        """Show the newest sketch, and look again."""
+        """Show the mean of the runs, then the newest sketch: one at a look, between which Cancel is heard."""
         learning = self.learning
         if learning is None:
             return
-        sketch, learning.sketch = learning.sketch, None
-        if sketch is not None:
-            with self.work.held():  # the first one takes the window a second, and three beside the learning
-                self.sketched.emit(sketch, learning.mean)
+        if learning.sketch is not None or learning.mean is not None:
+            with self.work.held():  # what is new to the window takes it a quarter of a second, and thrice that beside the learning
+                self._show_next(learning)
         self._look.start()
+
+    def _show_next(self, learning: Learning) -> None:
+        if not self._mean_told:
+            self._mean_told = True
+            self.reduced.emit(learning.mean)
+        elif learning.sketch is not None:
+            sketch, learning.sketch = learning.sketch, None
+            self.sketched.emit(sketch)
 
     def _on_learned(self, maps: NetworkMaps | None) -> None:
         learning, self.learning = self.learning, None
