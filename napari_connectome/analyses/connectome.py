@@ -122,7 +122,13 @@ def _known(subject: Series, which: str, kind: str) -> Array:
     data = subject.data
     if len(data) < FEWEST:
         raise InputError(f"{which} have {some(len(data), 'volume')}, and at least {FEWEST} are needed: take a longer run.")
-    known = np.asarray(np.isfinite(data).all(axis=0))
+    finite = np.isfinite(data)
+    known = np.asarray(finite.all(axis=0))
+    if finite.any() and not known.any():
+        worst = int(np.argmin(finite.sum(axis=1)))
+        raise InputError(
+            f"no region has a value in all volumes of {which} (volume {worst} lacks most, from 0): leave such volumes out."
+        )
     same = known.copy()
     same[known] = np.ptp(data[:, known], axis=0) <= CONSTANT * np.abs(data[:, known]).max(axis=0)
     if same.any() and kind != "covariance":

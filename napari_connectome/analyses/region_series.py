@@ -69,6 +69,11 @@ def region_series(
         (t' × r) float64, a column for each map or row of the regions' table; `times` where volumes were left out. A region
         without a usable voxel has a column of NaN.
 
+    Raises
+    ------
+    InputError
+        Among others where no voxel of any region has a value in all volumes, as when a volume that counts is all NaN.
+
     Notes
     -----
     Means and medians over voxels are cleaned afterwards, as ``nilearn.maskers.NiftiLabelsMasker`` does, and equal its. A
@@ -93,7 +98,8 @@ def region_series(
     else:
         names, maps = found
         with one_thread():  # small products, which two threads only slow down
-            data = _cleaned(run, map_series(run.data, run.grid, maps, kept, params.fwhm, progress), kept, params.cleaning)
+            data = map_series(run.data, run.grid, maps, kept, params.fwhm, progress, run.name)
+            data = _cleaned(run, data, kept, params.cleaning)
     progress(1.0, "series of regions")
     return Series(data, names, run.tr, None if len(kept) == run.n_volumes else kept * run.tr)
 
@@ -142,7 +148,8 @@ def _sets(run: Run, regions: Any, radius: float) -> tuple[list[str], list[Array]
 
 def _usable(run: Run, sets: list[Array], kept: Array, progress: Progress) -> list[Array]:
     """The sets without the voxels that are NaN or infinite in a volume that counts."""
-    good = finite_voxels(run.data, kept, np.concatenate([*sets, np.empty(0, dtype=np.int64)]).astype(np.int64), progress)
+    voxels = np.concatenate([*sets, np.empty(0, dtype=np.int64)]).astype(np.int64)
+    good = finite_voxels(run.data, kept, voxels, run.name, progress)
     if good.all():
         return sets
     ends = np.cumsum([len(voxels) for voxels in sets])[:-1]

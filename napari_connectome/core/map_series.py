@@ -25,7 +25,15 @@ COLLINEAR = 1e-12
 """Eigenvalues of the maps' correlations below this are 0: of maps that add up to another, but for the rounding of float32."""
 
 
-def map_series(data: Array, grid: Grid, maps: Array, volumes: Array, fwhm: float = 0.0, progress: Progress = silent) -> Array:
+def map_series(
+    data: Array,
+    grid: Grid,
+    maps: Array,
+    volumes: Array,
+    fwhm: float = 0.0,
+    progress: Progress = silent,
+    name: str = "the run",
+) -> Array:
     """Fit maps to each of some volumes.
 
     Parameters
@@ -40,6 +48,8 @@ def map_series(data: Array, grid: Grid, maps: Array, volumes: Array, fwhm: float
     fwhm : float
         Smooths the data first, mm; 0 is off.
     progress : Progress
+    name : str
+        What the run is called in messages.
 
     Returns
     -------
@@ -52,7 +62,7 @@ def map_series(data: Array, grid: Grid, maps: Array, volumes: Array, fwhm: float
         weights += supports(image[None])
         progress(0.1 * (i + 1) / len(maps), "reading the maps")
     voxels, matrix = used_columns(weight_matrix(weights, grid))
-    good = finite_voxels(data, volumes, voxels, part(progress, 0.1, 0.2))
+    good = finite_voxels(data, volumes, voxels, name, part(progress, 0.1, 0.2))
     if not good.all():
         weights = _only(weights, voxels[good], grid)
         _, matrix = used_columns(weight_matrix(weights, grid))

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_connectome.core.errors import Progress, silent
+from napari_connectome.core.errors import InputError, Progress, silent
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.smoothing import apply_axes, axis_matrices, float_like, kernel_radius
+from napari_connectome.core.words import some
 
 Array = npt.NDArray[Any]
 Box = tuple[slice, slice, slice]
@@ -98,16 +99,37 @@ def reached(shape: tuple[int, int, int], box: Box, reach: Reach) -> Box:
     return z, y, x
 
 
-def finite_voxels(data: Array, volumes: Array, voxels: Array, progress: Progress = silent) -> Array:
-    """Which voxels (n,) are finite in all of some volumes, bool."""
+def finite_voxels(data: Array, volumes: Array, voxels: Array, name: str, progress: Progress = silent) -> Array:
+    """Which voxels (n,) are finite in all of some volumes, bool.
+
+    One sentence, with the `name` of the run, where none is although they do have values in other volumes. Voxels that have
+    none in any volume lie outside the image.
+    """
     good = np.ones(len(voxels), dtype=bool)
     if data.dtype.kind != "f" or not len(voxels):
         return good
     read = VoxelReader(data, voxels)
+    ever, lacking = np.zeros(len(voxels), dtype=bool), np.zeros(len(volumes), dtype=np.int64)
     for row, t in enumerate(volumes):
         with np.errstate(over="ignore", invalid="ignore"):
             suspect = not np.isfinite(read.whole(t).sum())  # quicker than looking at the voxels, and nearly always enough
         if suspect:
-            good &= np.isfinite(read(t))
+            finite = np.isfinite(read(t))
+            good &= finite
+            ever |= finite
+            lacking[row] = np.count_nonzero(~finite)
+        else:
+            ever[:] = True
         progress((row + 1) / len(volumes), "looking for missing values")
+    if ever.any() and not good.any():
+        raise InputError(
+            f"no voxel of the regions has a value in all volumes of {name} ({_worst(volumes, lacking)}, from 0): "
+            "censor such volumes, mend the file, or leave it out."
+        )
     return good
+
+
+def _worst(volumes: Array, lacking: Array) -> str:
+    """The volumes in which the most voxels have no value, in words."""
+    first, *others = volumes[lacking == lacking.max()]
+    return f"volume {first} and {some(len(others), 'other')} lack most" if others else f"volume {first} lacks most"

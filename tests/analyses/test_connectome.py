@@ -77,6 +77,10 @@ def test_a_region_without_a_series_leaves_the_others_alone(kind):
     nothing = connectome(Series(np.full((30, 2), np.nan), "ab", 2.0), params)
     assert np.isnan(nothing.matrices).all()
     assert np.isnan(nothing.mean).all()
+    holed[1].data[4, 1], holed[1].data[8, [0, 1, 3, 5]] = np.nan, np.inf
+    said = r"no region has a value in all volumes of the series of subject 2 \(volume 8 lacks most, from 0\): leave such"
+    with pytest.raises(InputError, match=said):
+        connectome(holed, params)
 
 
 def test_one_subject_several_or_a_generator_and_where_the_regions_are():

@@ -167,6 +167,45 @@ def test_a_region_without_a_usable_voxel_is_nan_and_nothing_shifts(summary, clea
     assert points.names[1] == "(500, 0, 0)"
 
 
+@pytest.mark.parametrize("what", ["labels", "label", "spheres", "voxel", "maps", "regions that are maps"])
+@pytest.mark.parametrize("summary", ["mean", "median", "eigenvariate"])
+@pytest.mark.parametrize("fwhm", [0.0, 6.0])
+@pytest.mark.parametrize("outside", [False, True])
+def test_a_volume_without_values_is_named(what, summary, fwhm, outside):
+    """All would be NaN; where a region has no voxel, or lies outside the image, it alone is."""
+    run, regions = _run("f4"), _regions()
+    image = (regions.labels > 0).astype("f4")[None]
+    given, radius = {
+        "labels": (regions, 8.0),
+        "label": (Regions(regions.labels == 3, GRID), 8.0),
+        "spheres": ([(0, 0, 0), (3, 6, 9), (500, 0, 0)], 8.0),
+        "voxel": ([(3, 6, 9)], 0.0),
+        "maps": (Maps(image, GRID), 8.0),
+        "regions that are maps": (Regions.of_maps(image, GRID), 8.0),
+    }[what]
+    if "maps" in what:
+        summary = "mean"
+    data = run.data.copy()
+    if outside:
+        data[:, :2] = np.nan
+    data[7, 0, 0, 0] = np.inf  # something else lacks before
+    params = RegionSeries(summary=summary, fwhm=fwhm, radius=radius, cleaning=Cleaning())
+    region_series(run.replace(data=data), given, params)
+    data[9] = np.nan
+    said = r"^no voxel of the regions has a value in all volumes of bold \(volume 9 lacks most, from 0\): censor such volumes"
+    with pytest.raises(InputError, match=said):
+        region_series(run.replace(data=data), given, params)
+    data[11:13] = -np.inf
+    with pytest.raises(InputError, match=r"\(volume 9 and 2 others lack most, from 0\)"):
+        region_series(run.replace(data=data), given, params)
+    keep = np.ones(60, dtype=bool)
+    keep[[9, 11, 12]] = False
+    found = region_series(run.replace(data=data, keep=keep), given, params)
+    assert np.isfinite(found.data).any()
+    nowhere = region_series(run.replace(data=np.full_like(data, np.nan)), given, params)
+    assert np.isnan(nowhere.data).all()
+
+
 def test_what_censored_volumes_hold_does_not_matter():
     run, regions = _run(), _regions()
     keep = np.ones(60, dtype=bool)
