@@ -38,9 +38,10 @@ def mask_of(image: Run | Volume, method: str = "epi", progress: Progress = silen
     if method not in METHODS:
         raise InputError(f"the mask method is {method!r} and must be one of {', '.join(METHODS)}.")
     mean = mean_volume(image.data, progress)
-    known = mean[np.isfinite(mean)]
-    if not known.size or known.min() == known.max():
-        value = f"the value {known[0]:g}" if known.size else "no value"
+    known = np.isfinite(mean)
+    least, most = mean.min(where=known, initial=np.inf), mean.max(where=known, initial=-np.inf)
+    if least >= most:
+        value = f"the value {least:g}" if least == most else "no value"
         raise InputError(f"{image.name} shows no brain, since all its voxels have {value}: leave it out, or mend the file.")
     mask = epi_mask(mean) if method == "epi" else background_mask(mean, opening=2, connected=True)
     require_brain(mask, method, image.name)

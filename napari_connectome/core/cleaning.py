@@ -244,10 +244,10 @@ def _band(cleaning: Cleaning, tr: float | None) -> _Band | None:
     low = low_pass < math.inf
     if not low and high_pass <= 0:
         return None
-    if tr is None or not (math.isfinite(tr) and tr > 0):
-        raise InputError(
-            f"the TR is {'missing' if tr is None else f'{tr:g} s'}, and filtering needs it: give the TR in seconds."
-        )
+    real = isinstance(tr, int | float | np.number) and not isinstance(tr, bool)
+    if tr is None or not (real and math.isfinite(tr) and tr > 0):
+        given = "missing" if tr is None else f"{tr:g} s" if real else repr(tr)
+        raise InputError(f"the TR is {given}, and filtering needs it: give the TR in seconds.")
     if high_pass >= low_pass:
         raise InputError(
             f"the high-pass cut-off is {high_pass:g} Hz and the low-pass {low_pass:g} Hz: the high-pass must be the lower one."

@@ -10,8 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_connectome.core.errors import InputError
+from napari_connectome.core.params import number
 
 Array = npt.NDArray[Any]
+
+
+WIDEST = 1e6
+"""Radius in mm above which nobody means a sphere in a head."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,8 +130,7 @@ class Grid:
             raise InputError(
                 f"a sphere needs a centre of three numbers in mm, not {np.asarray(centre_mm, dtype=object).tolist()}."
             )
-        if not (np.isfinite(radius_mm) and radius_mm >= 0):
-            raise InputError(f"a sphere needs a radius of 0 mm or more, not {radius_mm}.")
+        radius_mm = number("the radius of a sphere", radius_mm, low=0.0, high=WIDEST, unit="mm")
         middle = self.to_voxel(centre)
         # Half-widths of the box around the ball in voxel units: exact for oblique grids.
         reach = radius_mm * np.linalg.norm(self._inverse[:3, :3], axis=1) + 1.0

@@ -19,7 +19,7 @@ BORDER = 2
 def mean_volume(data: Array, progress: Progress = silent) -> Array:
     """Mean over time (z, y, x) of a run (t, z, y, x), added up in float64 without a float64 copy of the run."""
     if data.ndim == 3:
-        return data.astype(np.float64)
+        return data.astype(np.float64, copy=False)
     total = np.zeros(data.shape[1:])
     # About a tenth of a second between two calls of progress.
     step = max(1, 2**26 // max(total.size, 1))
@@ -80,7 +80,7 @@ def epi_mask(
     missing = np.isnan(mean)
     if opening:
         mean = smooth_array(mean, 1.0, (1.0, 1.0, 1.0))
-    mean[missing | ~np.isfinite(mean)] = 0
+    mean = np.where(missing | ~np.isfinite(mean), 0.0, mean)
     values = np.sort(mean, axis=None)
     if exclude_zeros:
         values = values[values != 0]

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_connectome.core.errors import InputError
+from napari_connectome.core.params import number
 
 Array = npt.NDArray[Any]
 
@@ -28,6 +29,7 @@ def framewise_displacement(motion: npt.ArrayLike, radius: float = 50.0) -> Array
     (t,) float64 array
         mm; the sum of the absolute changes of the six. 0 for the first volume.
     """
+    radius = number("the radius of the head", radius, low=0.0, high=1000.0, unit="mm")
     values = np.asarray(motion, dtype=np.float64)
     if values.ndim != 2 or values.shape[1] != 6:
         raise InputError(
@@ -55,7 +57,7 @@ def keep_still(
     displacement : (t,) array
         Framewise displacement in mm. NaN, as fMRIPrep has it for the first volume, counts as no motion.
     threshold : float
-        Volumes above it are censored.
+        Volumes above it are censored; infinity is off.
     dvars : (t,) array, optional
         Standardised DVARS, and
     dvars_threshold : float
@@ -64,6 +66,9 @@ def keep_still(
         Where any volume is censored, stretches of kept volumes shorter than this are censored as well (fMRIPrep users
         and nilearn take 5).
     """
+    threshold = number("the limit of framewise displacement", threshold, low=0.0, unit="mm", off=math.inf)
+    dvars_threshold = number("the limit of DVARS", dvars_threshold, low=0.0, off=math.inf)
+    shortest = number("the shortest stretch that is kept", shortest, int, low=0, high=1e6, unit="volumes")
     keep = ~((np.asarray(displacement, dtype=np.float64) > threshold) | (np.asarray(dvars, dtype=np.float64) > dvars_threshold))
     if keep.all():
         return np.asarray(keep)

@@ -124,7 +124,9 @@ def _checked(owner: type[Params], field: dataclasses.Field[Any], value: Any) -> 
         if not isinstance(value, str):
             raise InputError(f"{name} is {value!r} and must be text: 'face'.")
         return str(value)
-    return _number(name, about, kind, value) if kind in (int, float) else value
+    if kind in (int, float):
+        return number(name, value, kind, **{bound: about[bound] for bound in ("low", "high", "unit", "off")})
+    return value
 
 
 def _chosen(name: str, choices: tuple[Any, ...], value: Any) -> Any:
@@ -141,13 +143,27 @@ def _strings(name: str, value: Any) -> tuple[str, ...]:
     return tuple(str(each) for each in value)
 
 
-def _number(name: str, about: Mapping[str, Any], kind: type, value: Any) -> Any:
-    unit = f" {about['unit']}" if about["unit"] else ""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-        off = "" if about["off"] is None else f" ({about['off']:g} is off)"
-        raise InputError(f"{name} is {value!r} and must be a number{unit and f' of{unit}'}{off}.")
-    if not about["low"] <= value <= about["high"]:
-        raise InputError(f"{name} is {value:g}{unit} and must lie between {about['low']:g} and {about['high']:g}{unit}.")
+def number(
+    name: str,
+    value: Any,
+    kind: type[int] | type[float] = float,
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
+    unit: str = "",
+    off: float | None = None,
+) -> Any:
+    """The value as a plain number of its kind, within inclusive bounds; or one sentence that says what `name` must be.
+
+    NaN lies within no bounds.
+    """
+    unit = f" {unit}" if unit else ""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
+        word = "" if off is None else f" ({off:g} is off)"
+        raise InputError(f"{name} is {value!r} and must be a number{unit and f' of{unit}'}{word}.")
+    if not low <= value <= high:
+        within = f"lie between {low:g} and {high:g}{unit}" if high < math.inf else f"be {low:g}{unit} or more"
+        raise InputError(f"{name} is {value:g}{unit} and must {within}.")
     if kind is int and value % 1 != 0:
         raise InputError(f"{name} is {value:g}{unit} and must be a whole number.")
     return kind(value)

@@ -12,7 +12,7 @@ from napari_connectome.core.stacked import Rows
 
 Array = npt.NDArray[Any]
 
-AT_ONCE = 1 << 19
+AT_ONCE = 1 << 17
 """Numbers of a matrix that are taken to float64 together."""
 PRODUCTS = 1 << 29
 """Multiplications done without telling progress."""
@@ -104,8 +104,7 @@ def leading(
     singular, turn = _directions(gram, n, within, part(progress, begun, begun))
     turn = turn * (1 if scale is None else scale)
     unit = products(turn, rows, part(progress, begun, 1.0), kind)
-    peak = np.take_along_axis(unit, np.abs(unit).argmax(axis=1)[:, None], axis=1)
-    unit *= np.where(peak < 0, -1.0, 1.0).astype(kind)
+    unit *= np.where(-unit.min(axis=1) > unit.max(axis=1), -1.0, 1.0).astype(kind)[:, None]
     return singular, unit
 
 

@@ -26,6 +26,8 @@ NEGLIGIBLE = 1e-6
 """Singular values below this share of the largest are never looked at: below what float32 rounding leaves anyway."""
 TOLERANCE = 1e-6
 """The error of r that leaving rows out may cause; it decides how many rows are kept."""
+ORTHONORMAL = 1e-9
+"""How far a squared singular value may be from 1 for its direction to count as kept as it is."""
 FEWEST = 4
 """Independent volumes below which every correlation is near 1 or -1."""
 ROWS_AT_ONCE = 16
@@ -50,6 +52,9 @@ class TimeReduction:
     effective : float
         Number of independent volumes the cleaning leaves, (Σs²)² / Σs⁴ over the singular values s: the inverse of the
         variance of r between unrelated white series. t - 1 without cleaning.
+    removed : (n × q) float64 array or None
+        Orthonormal N where cleaning only takes directions out of the series, q < k of them, the mean one of them, so that
+        AᵀA = I - N·Nᵀ; None elsewhere: a filter keeps some directions in part.
     """
 
     basis: Array
@@ -57,6 +62,7 @@ class TimeReduction:
     rise: Array
     used: Array
     effective: float
+    removed: Array | None = None
 
 
 def reduce_time(matrix: Array) -> TimeReduction:
@@ -74,6 +80,7 @@ def reduce_time(matrix: Array) -> TimeReduction:
             "the cleaning leaves nothing of the series: use fewer confounds, a wider band or fewer censored volumes."
         )
     kept = values > values[0] * NEGLIGIBLE**2
+    removed = vectors[:, ~kept]
     values, vectors = values[kept], vectors[:, kept]
     effective = float(values.sum() ** 2 / (values**2).sum())
     if effective < FEWEST:
@@ -84,12 +91,15 @@ def reduce_time(matrix: Array) -> TimeReduction:
     singular = np.sqrt(values)
     weights = singular[:, None] * vectors.T
     rise = weights.sum(axis=1)
+    rises = bool(np.abs(rise).max() > 1e-9 * singular[0])
+    only_removes = not rises and np.abs(values - 1).max() <= ORTHONORMAL and removed.shape[1] < len(values)
     return TimeReduction(
         basis=centred @ vectors / singular,
         weights=weights,
-        rise=np.where(np.abs(rise).max() > 1e-9 * singular[0], rise, 0.0),
+        rise=rise if rises else np.zeros_like(rise),
         used=used,
         effective=effective,
+        removed=removed if only_removes else None,
     )
 
 

@@ -50,8 +50,8 @@ def axis_matrix(n: int, fwhm: float, spacing: float) -> Array:
 def apply_axes(data: Array, matrices: Sequence[Array]) -> Array:
     """Apply one matrix to each of the last three axes (z, y, x) of `data` (…, z, y, x); (m × n) matrices change n to m."""
     along_z, along_y, along_x = matrices
-    data = data @ along_x.T
-    data = along_y @ data
+    lines = data.reshape(-1, data.shape[-1]) @ along_x.T  # one product instead of one a slice
+    data = along_y @ lines.reshape(*data.shape[:-1], len(along_x))
     flat = data.reshape(*data.shape[:-2], -1)
     return np.asarray((along_z @ flat).reshape(*data.shape[:-3], len(along_z), *data.shape[-2:]))
 

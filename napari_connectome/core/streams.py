@@ -65,4 +65,5 @@ class RunStream:
                     f"{self.head.name} has no value in volume {t} (from 0): censor it, mend the file, or leave it out."
                 )
             total += volume
-        return Volume(total / np.count_nonzero(keep), self.head.grid, name=self.head.name)
+        total /= np.count_nonzero(keep)
+        return Volume(total, self.head.grid, name=self.head.name)

@@ -22,13 +22,11 @@ from napari_connectome.core.values import ROUNDING, Run, Volume
 
 Array = npt.NDArray[Any]
 
-AT_ONCE = 2
-"""Volumes smoothed together."""
 BLOCK = 32
 """Volumes multiplied together by the weights of time."""
 UNLIKE = 1.5
 """Times as many volumes as the shortest run has: from there on it is told."""
-COLUMNS = 4096
+COLUMNS = 1024
 """Voxels multiplied together."""
 SMALL, OVERSAMPLES = 500, 10
 """nilearn's: up to this many voxels and volumes it decomposes exactly; how many more directions than rows it looks in."""
@@ -148,7 +146,7 @@ def reduce_subject(
         raise InputError("the mask is empty: choose one with voxels in the brain.")
     with one_thread():
         time = require_usable(head, cleaning)
-    memory.require(int(mask.data.sum()) * 4 * (len(time.weights) + BLOCK), f"reducing {head.name}")
+    memory.require(int(mask.data.sum()) * 4 * (len(time.used) + BLOCK), f"reducing {head.name}")
     # The last bits of a product depend on how many threads there are; here the same run gives the same rows everywhere.
     # Two runs at once are more use to a second core than two threads for one product.
     with one_thread():
@@ -157,24 +155,26 @@ def reduce_subject(
         if not any(row.any() for row in rows):
             raise InputError(f"no voxel of the mask changes over time in {head.name}, which may hold zeros only: leave it out.")
         gram = _inner_products(rows)
-        count = min(n, len(rows))
-        sketch = None if seed is None else _sketch(gram, time.basis, rows.shape[1], count, seed)
+        count = min(n, len(time.weights))
+        sketch = None if seed is None else _sketch(gram, time, rows.shape[1], count, seed)
         singular, unit = leading(rows, count, part(progress, 0.8, 1.0), gram=gram, sketch=sketch, kind=np.float32)
     unit *= singular[:, None].astype(np.float32)
-    return SubjectReduction(head.name, unit, float(np.trace(gram)), len(time.basis), head.tr, whole=count == len(rows))
+    whole = count == len(time.weights)
+    return SubjectReduction(head.name, unit, float(np.trace(gram)), len(time.basis), head.tr, whole=whole)
 
 
-def _sketch(gram: Array, basis: Array, v: int, n: int, seed: int) -> Array | None:
-    """Where nilearn looks for the n components of t' × v data, given their reduced rows; None where it looks everywhere.
+def _sketch(gram: Array, time: TimeReduction, v: int, n: int, seed: int) -> Array | None:
+    """Where nilearn looks for the n components of t' × v data, given their rows; None where it looks everywhere.
 
-    nilearn draws a random series for each of n and ten more; in the rows that are the data but for `basis` (t' × k), its
-    transpose times these.
+    nilearn draws a random series for each of n and ten more; in the rows A·X, which are the data but for the basis
+    (t' × k), its transpose times these.
     """
-    t = len(basis)
+    t = len(time.basis)
     if max(t, v) <= SMALL or not n < 0.8 * min(t, v):
         return None
     random = np.random.RandomState(seed).normal(size=(t, n + OVERSAMPLES)).astype(np.float32)
-    return sketched(gram, basis.T @ random, 7 if n < 0.1 * min(t, v) else 4)
+    drawn = time.basis.T @ random
+    return sketched(gram, drawn if time.removed is None else time.weights.T @ drawn, 7 if n < 0.1 * min(t, v) else 4)
 
 
 def require_usable(run: Run, cleaning: Cleaning) -> TimeReduction:
@@ -192,16 +192,18 @@ def _count(number: int, what: str) -> str:
 def _collect(stream: RunStream, inside: Array, time: TimeReduction, fwhm: float) -> tuple[Array, Array]:
     """A·X (k × v) float32 of the smoothed volumes, 0 where a voxel has no signal, and the mean of each voxel (v,).
 
-    X is taken less the first volume that counts: float32 rounds the small differences much less than the values.
+    Where cleaning only takes directions out it is X without them, AᵀA·X (n × v), which has the same inner products for much
+    less work. X is taken less the first volume that counts: float32 rounds the small differences much less than the values.
     """
     smooth = _Smoother(inside, fwhm, stream.head.grid.voxel_size)
     check = _Missing(stream.head, smooth.within)
     weights = time.weights.astype(np.float32)
-    v = int(inside.sum())
-    rows, block = zeros((len(weights), v)), zeros((BLOCK, v))
+    v, n = int(inside.sum()), len(time.used)
+    block = zeros((BLOCK if time.removed is None else n, v))
+    rows = zeros((len(weights), v)) if time.removed is None else block
     first, total, squares = np.zeros((3, v), dtype=np.float64)
     reference: Array | None = None
-    raw = np.empty((AT_ONCE, *smooth.shape), dtype=np.float32)
+    change = np.empty((1, *smooth.shape), dtype=np.float32)
     place = {int(t): i for i, t in enumerate(time.used)}
     waiting = 0
     for t, volume in enumerate(stream.volumes):
@@ -211,27 +213,33 @@ def _collect(stream: RunStream, inside: Array, time: TimeReduction, fwhm: float)
         if reference is None:
             reference = box.astype(np.float64 if box.dtype.itemsize > 4 else np.float32)
             first += smooth(reference[None].astype(np.float32))[0]
-        np.subtract(box, reference, out=raw[waiting % AT_ONCE], casting="unsafe")
+        np.subtract(box, reference, out=change[0], casting="unsafe")
+        smooth(change, out=block[waiting : waiting + 1])
         waiting += 1
-        last = place[t] == len(place) - 1
-        if waiting % AT_ONCE and not last:
-            continue
-        done = (waiting - 1) // AT_ONCE * AT_ONCE
-        smooth(raw[: waiting - done], out=block[done:waiting])
-        if waiting == BLOCK or last:
+        last = place[t] == n - 1
+        if waiting == len(block) or last:
             some = block[:waiting]
-            part_of = weights[:, place[t] + 1 - waiting : place[t] + 1]
-            for piece in _pieces(v):
-                rows[:, piece] += part_of @ some[:, piece]
             total += some.sum(axis=0, dtype=np.float64)
             squares += np.einsum("bv,bv->v", some, some)
+            if rows is not block:
+                part_of = weights[:, place[t] + 1 - waiting : place[t] + 1]
+                for piece in _pieces(v):
+                    rows[:, piece] += part_of @ some[:, piece]
             waiting = 0
     check.require_all_or_none()
-    if time.rise.any():
+    if time.removed is not None:
+        _take_out(rows, time.removed.astype(np.float32))
+    elif time.rise.any():
         rows += np.outer(time.rise, first).astype(np.float32)
     # Below a millionth of what went in, only rounding is left (a constant voxel, a pure drift): no signal.
     rows[:, _norm(rows) <= 1e-6 * np.sqrt(squares)] = 0
-    return rows, first + total / len(place)
+    return rows, first + total / n
+
+
+def _take_out(rows: Array, directions: Array) -> None:
+    """Take orthonormal directions (n × q) out of rows (n × v), in place."""
+    for piece in _pieces(rows.shape[1]):
+        rows[:, piece] -= directions @ (directions.T @ rows[:, piece])
 
 
 def _norm(rows: Array) -> Array:

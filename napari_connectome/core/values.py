@@ -373,6 +373,7 @@ class Series:
             raise InputError(f"{len(self.names)} names were given for {data.shape[1]} series: give one name a column.")
         object.__setattr__(self, "data", data)
         object.__setattr__(self, "names", tuple(self.names))
+        object.__setattr__(self, "tr", checked_tr(self.tr, "the TR of the series"))
 
     @property
     def volumes(self) -> Array:

@@ -179,3 +179,26 @@ def test_memory_enough_is_enough(monkeypatch):
     monkeypatch.setattr(memory, "available", lambda: k * int(mask.sum()) * 4)
     reduced, _ = reduce_run(data, GRID, mask, time, 0.0)
     assert reduced.unit.shape == (k, mask.sum())
+
+
+@pytest.mark.parametrize(
+    ("cleaning", "confounds", "only_removes"),
+    [
+        (Cleaning(), 0, True),
+        (Cleaning(), 12, True),
+        (Cleaning(detrend=False), 3, True),
+        (Cleaning(high_pass=0.01, filter="cosine"), 3, True),
+        (BAND, 3, False),
+        (Cleaning(high_pass=0.01), 0, False),
+        (Cleaning(), 70, False),  # more than is left: the rows that are left are the fewer
+    ],
+)
+def test_what_cleaning_takes_out_is_told_where_it_does_no_more(cleaning, confounds, only_removes):
+    rng = np.random.default_rng(8)
+    keep = rng.random(T) < 0.97
+    time = reduce_time(cleaning_matrix(T, 2.0, cleaning, rng.standard_normal((T, confounds)) if confounds else None, keep))
+    assert (time.removed is not None) == only_removes
+    if time.removed is not None:
+        n = time.weights.shape[1]
+        np.testing.assert_allclose(time.removed.T @ time.removed, np.eye(time.removed.shape[1]), atol=1e-9)
+        np.testing.assert_allclose(time.weights.T @ time.weights, np.eye(n) - time.removed @ time.removed.T, atol=1e-9)
