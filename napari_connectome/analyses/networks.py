@@ -39,7 +39,7 @@ class Networks(Params):
     )
     alpha: float = param(
         10.0, "How sparse the maps of a dictionary are: more leaves fewer voxels. 10 suits some twenty runs; fewer or shorter "
-        "ones need less, more or longer ones more.", low=0.0, step=1.0, title="sparsity",
+        "ones need less, more or longer ones more.", low=0.0, high=1e6, step=1.0, title="sparsity",
     )  # fmt: skip
     search: str = param(
         "full",

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from napari_connectome.core.errors import InputError, Progress, silent
+from napari_connectome.core.params import number
 
 PATIENCE = 5.0
 """Seconds a scheduler may take to answer."""
@@ -32,6 +33,7 @@ def cluster_executor(address: str, timeout: float = PATIENCE, progress: Progress
         raise InputError(
             f"the address of the cluster is {address!r} and must be its scheduler's, such as tcp://192.168.0.1:8786."
         )
+    timeout = number("the time a scheduler may take to answer", timeout, low=0.0, high=86400.0, unit="s")
     try:
         from distributed import Client
     except ImportError:
