@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -15,6 +15,7 @@ from napari_connectome.core.dictionary import learn_dictionary
 from napari_connectome.core.errors import InputError, Progress, part, silent
 from napari_connectome.core.explained import explained_variance
 from napari_connectome.core.ica import group_components, independent_maps, keep_strongest
+from napari_connectome.core.network_account import NETWORKS, account, explained_in, number_in
 from napari_connectome.core.params import Params, param
 from napari_connectome.core.stacked import Stacked
 from napari_connectome.core.subject import Reductions
@@ -23,6 +24,8 @@ from napari_connectome.core.values import Maps, Regions, Volume, expect
 
 Array = npt.NDArray[Any]
 
+ANALYSIS = "learn_networks"
+"""What made them, in their provenance."""
 MOST = 500
 """Networks that can be learned."""
 
@@ -101,6 +104,41 @@ class NetworkMaps(Maps):
     subjects: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, maps: Maps) -> NetworkMaps:
+        """Maps as networks, with what their provenance says of them: as they were before they were saved and read again.
+
+        What it does not say is as of maps that nobody learned, and NaN in `explained`. The mask is not kept in a file.
+        """
+        if isinstance(maps, NetworkMaps):
+            return maps
+        about, explained = maps.provenance, explained_in(maps.provenance, len(maps))
+        known = {} if explained is None else about
+        runs = known.get("runs")
+        return cls(
+            maps.data,
+            maps.grid,
+            names=maps.names,
+            provenance=about,
+            explained=np.full(len(maps), np.nan) if explained is None else explained,
+            score=number_in(known, "score"),
+            objective=number_in(known, "objective"),
+            objectives=tuple(float(each) for each in _listed(known, "objectives", (int, float))),
+            subjects=tuple(str(run.get("name", "")) for run in runs if isinstance(run, dict)) if isinstance(runs, list) else (),
+            left_out=tuple(_listed(known, "left_out", str)),
+        )
+
+    @property
+    def learned_with(self) -> Networks | None:
+        """How they were learned; None where their provenance does not say."""
+        parameters = self.provenance.get("parameters")
+        if self.provenance.get("analysis") != ANALYSIS or not isinstance(parameters, dict):
+            return None
+        try:
+            return Networks.from_dict(parameters)
+        except (InputError, TypeError, ValueError):  # of a file of another version, or that somebody edited
+            return None
+
     def take(self, indices: Sequence[int]) -> Self:
         """Some of the networks, in this order."""
         which = list(indices)
@@ -113,9 +151,15 @@ class NetworkMaps(Maps):
 
     def _accounted(self) -> Self:
         """With a provenance of these networks; what they explain and miss together stays that of all that were learned."""
-        if "networks" not in self.provenance:
+        if NETWORKS not in self.provenance:
             return self
-        return replace(self, provenance={**self.provenance, "networks": _account(self)})
+        return replace(self, provenance={**self.provenance, NETWORKS: account(self.names, self.explained)})
+
+
+def _listed(about: Mapping[str, Any], key: str, kind: Any) -> list[Any]:
+    """A list of what a file says; empty where it holds anything else."""
+    values = about.get(key)
+    return list(values) if isinstance(values, list | tuple) and all(isinstance(value, kind) for value in values) else []
 
 
 @dataclass(frozen=True, eq=False)
@@ -336,10 +380,6 @@ def _told(empty: list[int], of: int, params: Networks, start: Maps | Regions | N
     ]
 
 
-def _account(networks: NetworkMaps) -> list[dict[str, Any]]:
-    return [{"name": n, "explained": float(e)} for n, e in zip(networks.names, networks.explained, strict=True)]
-
-
 def _provenance(
     result: NetworkMaps,
     learned: _Learned,
@@ -352,13 +392,13 @@ def _provenance(
     mask = reductions.mask
     voxels = int(np.count_nonzero(mask.data))
     return {
-        "analysis": "learn_networks",
+        "analysis": ANALYSIS,
         "parameters": params.to_dict(),
         "runs": [{"name": s.name, "volumes": s.n_volumes, "components": len(s.rows)} for s in reductions.subjects],
         "left_out": list(result.left_out),
         "mask": {"name": mask.name, "voxels": voxels, "mm3": round(voxels * mask.grid.voxel_volume, 3)},
         "start": None if start is None else [start_names(start)[i] for i in order],
-        "networks": _account(result),
+        NETWORKS: account(result.names, result.explained),
         "learned": len(result),
         "score": result.score,
         "objective": learned.objectives[-1] if learned.objectives else None,

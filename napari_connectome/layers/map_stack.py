@@ -20,6 +20,7 @@ from napari.layers import Image, Layer
 
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
+from napari_connectome.core.network_account import NETWORKS, account, explained_in
 from napari_connectome.core.values import Maps
 from napari_connectome.core.words import percent
 from napari_connectome.layers.of_viewer import OfViewer
@@ -63,6 +64,9 @@ def stack_layer(maps: Maps, name: str, role: str = MAPS, axis: str = NETWORK, **
     **known
         Further entries of ``metadata["connectome"]``.
     """
+    explained = explained_in(maps.provenance, len(maps))
+    if explained is not None:
+        known = {"explained": explained.tolist(), **known}
     place = layer_kwargs(maps.grid, role=role, names=list(maps.names), provenance=dict(maps.provenance), **known)
     scale, translate = placement(maps.grid)
     place |= {"scale": np.r_[1.0, scale], "translate": np.r_[0.0, translate]}
@@ -146,14 +150,17 @@ def maps_of(layer: Layer, among: Iterable[Grid] = ()) -> Maps:
 
 def maps_in(layer: Layer, data: Any, grid: Grid) -> Maps:
     """Data as the maps a layer says they are."""
-    maps, names = _plain(np.asanyarray(data)), names_of(layer)
-    hidden = info(layer).get("hidden") or ()
+    maps, names, known = _plain(np.asanyarray(data)), names_of(layer), info(layer)
+    hidden, provenance = known.get("hidden") or (), dict(known.get("provenance") or {})
     kept = [i for i in range(len(names)) if not (i < len(hidden) and hidden[i])]
     if not kept:
         raise InputError(f"all maps of {layer.name} are hidden: show at least one.")
+    explained = known.get("explained") or ()
+    if NETWORKS in provenance and len(explained) == len(names):  # renamed, moved or hidden since
+        provenance[NETWORKS] = account([names[i] for i in kept], [explained[i] for i in kept])
     if len(kept) < len(names):
         maps, names = maps[kept], [names[i] for i in kept]
-    return Maps(maps, grid, names=names, provenance=info(layer).get("provenance") or {})
+    return Maps(maps, grid, names=names, provenance=provenance)
 
 
 def fit(viewer: ViewerModel, layer: Image, shown: int | None = None) -> None:

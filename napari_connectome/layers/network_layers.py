@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,11 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from psygnal import Signal
 
-from napari_connectome.analyses.networks import NetworkMaps, Sketch
+from napari_connectome.analyses.networks import NetworkMaps, Networks, Sketch
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.region_maps import strongest, supports
 from napari_connectome.core.region_table import one_line
+from napari_connectome.core.values import Maps
 from napari_connectome.layers import results
 from napari_connectome.layers.live_labels import COLORS, LiveLabels
 from napari_connectome.layers.map_colors import MapColors
@@ -139,6 +141,11 @@ class NetworkLayers:
         return np.empty(0) if self._learned is None else np.asarray(self._learned.explained)[self._order]
 
     @property
+    def learned_with(self) -> Networks | None:
+        """How they were learned; None where that is not known."""
+        return None if self._learned is None else self._learned.learned_with
+
+    @property
     def keys(self) -> tuple[tuple[int, int], ...]:
         """What each network is known by: the same whatever it is called and wherever it stands, another after learning anew."""
         return tuple((self._learning, which) for which in self._order)
@@ -195,13 +202,10 @@ class NetworkLayers:
         """Go on with maps that were not learned here, a file's or those of before, in the layer they are in."""
         known, names = info(layer), names_of(layer)
         explained, hidden = known.get("explained") or (), known.get("hidden") or ()
-        self._learned = NetworkMaps(
-            stack_data(layer),
-            grid_of(layer),
-            names=names,
-            provenance=known.get("provenance") or {},
-            explained=np.array(explained if len(explained) == len(names) else [np.nan] * len(names), dtype=np.float64),
-        )
+        maps = NetworkMaps.of(Maps(stack_data(layer), grid_of(layer), names, known.get("provenance") or {}))
+        if len(explained) == len(names):  # in the order they have now
+            maps = replace(maps, explained=np.array(explained, dtype=np.float64))
+        self._learned = maps
         self._learning = next(LEARNINGS)
         self._labelled = None
         self._order, self._names = list(range(len(names))), names

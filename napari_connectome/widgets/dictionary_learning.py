@@ -156,7 +156,7 @@ class DictionaryLearningRegions(Panel):
             with suppress(InputError):  # the list says itself what is wrong with its runs
                 sources = self.learning.runs.sources()
         shown = networks if len(networks) else None
-        self.browser.set_networks(shown, sources, self.learning.params)
+        self.browser.set_networks(shown, sources, networks.learned_with or self.learning.params)
         self.regions.set_networks(shown)
 
     def _show_tabs(self, event: Any = None) -> None:

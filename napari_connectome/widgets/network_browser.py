@@ -243,7 +243,7 @@ class NetworkBrowser(QWidget):
         share = percent(float(networks.explained[chosen[0]]))
         name = networks.names[chosen[0]]
         if not share:
-            return f"{name}. How much of the variance it explains is known of networks learned here only."
+            return f"{name}. How much of the variance it explains is known of learned networks only."
         return f"{name} alone explains {share} of the variance of all runs."
 
     def _say(self, sentence: str) -> None:

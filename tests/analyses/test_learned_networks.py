@@ -10,7 +10,7 @@ import pytest
 from scipy.optimize import linear_sum_assignment
 
 from napari_connectome import Grid, Maps, Regions, Run, Volume
-from napari_connectome.analyses.networks import Networks, networks_of
+from napari_connectome.analyses.networks import NetworkMaps, Networks, networks_of
 from napari_connectome.core.cleaning import Cleaning
 from napari_connectome.core.errors import Cancelled, InputError
 from napari_connectome.core.subject import Reductions, SubjectReduction, reduce_subject
@@ -327,6 +327,35 @@ def test_some_of_the_networks_under_other_names(reductions):
     assert [network["explained"] for network in some.provenance["networks"]] == some.explained.tolist()
     assert some.provenance["learned"] == K
     assert len(networks.provenance["networks"]) == K
+
+
+@ways
+def test_networks_are_read_back_with_all_that_is_known_of_them(reductions, way, tmp_path):
+    from napari_connectome.io.load import load_maps
+    from napari_connectome.io.save import save
+
+    learned = networks_of(reductions, Networks(n_components=K, **way)).take([2, 0, 1]).renamed(["b", "motor", "a"])
+    save(learned, tmp_path / "networks.nii.gz")
+    again = NetworkMaps.of(load_maps(tmp_path / "networks.nii.gz"))
+    assert again.names == learned.names
+    assert again.provenance == json.loads(json.dumps(learned.provenance))
+    assert again.learned_with == learned.learned_with == Networks(n_components=K, **way)
+    np.testing.assert_array_equal(again.explained, learned.explained)
+    for field in ("score", "objective", "objectives", "subjects", "left_out"):
+        np.testing.assert_equal(getattr(again, field), getattr(learned, field))
+    some, same = again.take([1]).renamed(["c"]), learned.take([1]).renamed(["c"])
+    assert some.provenance["networks"] == same.provenance["networks"]
+
+
+def test_of_maps_that_nobody_learned_nothing_is_known():
+    maps = Maps(np.ones((2, *GRID.shape), "f4"), GRID, ["a", "b"], {"networks": "many", "score": "high", "parameters": 3})
+    networks = NetworkMaps.of(maps)
+    assert networks.names == ("a", "b")
+    assert np.isnan([*networks.explained, networks.score, networks.objective]).all()
+    assert networks.learned_with is None
+    edited = replace(maps, provenance={"analysis": "learn_networks", "parameters": {"alpha": "large", "beta": 1}})
+    assert NetworkMaps.of(edited).learned_with is None
+    assert NetworkMaps.of(networks) is networks
 
 
 def test_voxels_are_drawn_in_the_order_of_their_file(tmp_path):
