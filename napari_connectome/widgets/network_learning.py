@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -227,7 +228,7 @@ class NetworkLearning(QWidget):
         if learning is None:
             return
         if learning.sketch is not None or learning.mean is not None:
-            with self.work.held():  # what is new to the window takes it a quarter of a second, and thrice that beside the learning
+            with self.work.held():  # a new layer takes the window a quarter of a second, and thrice that beside the learning
                 self._show_next(learning)
         self._look.start()
 
@@ -333,7 +334,8 @@ class NetworkLearning(QWidget):
             self._clear_preview()
 
     def _clear_preview(self) -> None:
-        with self.viewer.layers.batched_update():  # napari cleans up once
+        both = self.preview.layer is not None and self.background.layer is not None
+        with self.viewer.layers.batched_update() if both else nullcontext():  # napari cleans up once, but then always
             self.preview.clear()
             self.background.take_back()
         self.preview_button.setChecked(False)

@@ -1,5 +1,7 @@
 """The whole panel in a window: learn, watch, cancel, learn again, browse."""
 
+import gc
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -8,10 +10,11 @@ from napari_connectome.analyses.networks import Networks
 from napari_connectome.core.values import Maps, Volume
 from napari_connectome.io.load import load_run
 from napari_connectome.layers.background import MEAN
-from napari_connectome.layers.map_stack import stack_layer
+from napari_connectome.layers.map_stack import TEXT, stack_layer
 from napari_connectome.layers.network_sketch import SKETCH
 from napari_connectome.layers.spatial import info
 from napari_connectome.widgets.dictionary_learning import BROWSE, LEARN, REGIONS
+from napari_connectome.widgets.work import Job, WorkBar
 
 WIDGET = "Dictionary-learning regions"
 
@@ -44,6 +47,32 @@ def learn(panel, until):
     return press
 
 
+@pytest.fixture
+def collections():
+    """How much is spared at each collection of garbage that somebody asks for, from now on."""
+    spared = []
+
+    def on_collection(phase, about):
+        if phase == "start":
+            spared.append(gc.get_freeze_count())
+
+    gc.disable()  # none by chance
+    gc.callbacks.append(on_collection)
+    yield spared
+    gc.callbacks.remove(on_collection)
+    gc.enable()
+
+
+def press_cancel(panel):
+    """Click Cancel, which takes a moment to appear."""
+    from qtpy.QtCore import Qt
+    from qtpy.QtTest import QTest
+
+    bar = next(bar for bar in panel.learning.findChildren(WorkBar) if bar._work is panel.learning.work)
+    bar.show()
+    QTest.mouseClick(bar._button, Qt.MouseButton.LeftButton)
+
+
 def sketches(viewer):
     return [layer for layer in viewer.layers if info(layer).get("role") == SKETCH]
 
@@ -70,8 +99,6 @@ def means(viewer):
 @pytest.fixture
 def held(panel, until, monkeypatch):
     """Start a learning that waits at its passes until it is let go, and wait for its first sketch."""
-    from napari_connectome.widgets.work import Job
-
     original = Job._progress
 
     def hold(job, fraction, doing):
@@ -183,18 +210,37 @@ def test_whoever_went_elsewhere_while_it_learned_stays_there(viewer, panel, held
     assert viewer.dims.point[-3] == 6.0
 
 
-def test_cancel_is_seen_at_once(viewer, panel, held, until, qtbot):
-    from qtpy.QtWidgets import QApplication
-
+def test_cancel_is_seen_at_once(viewer, panel, held, until, collections):
+    """When the button has been let go nothing is left, and nobody has waited for the garbage of the whole program."""
     held()
     assert len(means(viewer)) == 1
-    panel.learning.work.cancel()
-    assert not any(layer.visible for layer in viewer.layers)
-    QApplication.processEvents()
+    removed = []
+    viewer.layers.events.removed.connect(removed.append)
+    job, before = panel.learning.work._job, list(collections)
+    press_cancel(panel)
     assert list(viewer.layers) == []
+    assert len(removed) == 2
+    assert len(collections) - len(before) == 2, "one for each layer"
+    assert min(collections[len(before) :]) > 10_000, "what was there before is spared"
     until(lambda: not panel.learning.work.busy)
+    assert job.wait(2.0)
     assert panel.learning.message.text().startswith("Cancelled")
-    qtbot.wait(50)
+    assert (list(viewer.layers), len(removed), len(collections) - len(before)) == ([], 2, 2)
+    assert gc.get_freeze_count() == 0
+
+
+def test_cancel_before_there_is_anything_to_see_collects_no_garbage(viewer, panel, until, collections, monkeypatch):
+    from napari_connectome.core.errors import Cancelled
+
+    def hold(job, *_):
+        assert job.stopped.wait(10.0)
+        raise Cancelled
+
+    monkeypatch.setattr(Job, "_progress", hold)
+    panel.learning.learn_button.click()
+    press_cancel(panel)
+    until(lambda: not panel.learning.work.busy)
+    assert collections == []
     assert list(viewer.layers) == []
 
 
@@ -216,8 +262,6 @@ def test_closing_the_panel_takes_the_sketch_away(viewer, panel, held, qtbot):
 
 
 def test_maps_sharpen_while_they_are_learned_and_cancel_takes_them_away(viewer, panel, learn, until, monkeypatch):
-    from napari_connectome.widgets.work import Job
-
     learn()
     before = [(layer, layer.name, layer.visible) for layer in viewer.layers]
     place, data = viewer.dims.point, panel.networks.layer.data.copy()
@@ -262,8 +306,6 @@ def test_layers_of_the_viewer_are_learned_from_with_files(viewer, panel, learn, 
 
 
 def test_closing_the_panel_while_it_learns_leaves_nothing_behind(viewer, panel, monkeypatch, until, qtbot):
-    from napari_connectome.widgets.work import Job
-
     original = Job._progress
 
     def hold(job, fraction, doing):
@@ -319,7 +361,7 @@ def test_maps_of_a_layer_are_browsed_and_taken_apart(viewer, panel, learn, until
     assert courses.courses.about["run"] == "sub-01_bold"
     panel.browser.networks.rename(0, "parietal")
     assert info(layer)["names"] == ["parietal", "back"]
-    assert "known of networks learned here only" in panel.browser.about.text()
+    assert "known of learned networks only" in panel.browser.about.text()
     panel.tabs.setCurrentIndex(REGIONS)
     panel.regions.form.container["method"].value = "connected_components"
     panel.regions.form.container["threshold"].value = 0.1
@@ -338,3 +380,23 @@ def test_maps_of_a_layer_are_browsed_and_taken_apart(viewer, panel, learn, until
     viewer.layers.remove(layer)
     assert panel.browser.networks is panel.networks
     assert panel.networks.layer.visible
+
+
+def test_networks_saved_and_opened_again_are_browsed_as_before(viewer, panel, learn, until, tmp_path):
+    learn()
+    networks, browser = panel.networks, panel.browser
+    networks.rename(1, "motor")
+    networks.reorder([1, 0, 3, 2])
+    networks.set_hidden(2, True)
+    known = [(row.name, row.explained) for row in browser.table.model().rows if row.shown]
+    assert len(known) == 3
+    browser.write_maps(str(tmp_path / "networks.nii.gz"))
+    until(lambda: not browser.work.busy)
+    assert networks.layer.save(str(tmp_path / "layer.nii.gz"), plugin="napari-connectome")
+    for name in ("networks", "layer"):
+        (layer,) = viewer.open(tmp_path / f"{name}.nii.gz", plugin="napari-connectome")
+        panel.choice.layer = layer
+        assert [(row.name, row.explained) for row in browser.table.model().rows] == known
+        assert browser.about.text().startswith("motor alone explains ")
+        assert "explains" in viewer.canvas.overlays[TEXT].text
+        assert browser.networks.learned_with == panel.learning.params
