@@ -15,12 +15,15 @@ from napari_connectome.core.grid import Grid
 from napari_connectome.core.values import as_label_type
 from napari_connectome.layers import results
 from napari_connectome.layers.spatial import info, layer_kwargs, named, placement, tell
-from napari_connectome.layers.styles import distinct_colors
+from napari_connectome.layers.styles import distinct_colors, draw_lines
 
 Array = npt.NDArray[Any]
 
 COLORS = distinct_colors(252)
 """Of the labels, by number."""
+OPACITY = {2: 1.0, 3: 0.5}
+"""Of outlined labels in planes, where they have the colours of the table and the map is seen within them; and in 3-D, where
+there are no outlines and the map is seen through them."""
 
 
 class LiveLabels:
@@ -31,12 +34,17 @@ class LiveLabels:
     viewer : ViewerModel
     role, owner : str
         What the layer is known by; see `results.show`.
+    outlined : bool
+        Whether the map beneath is to be seen, too.
     """
 
-    def __init__(self, viewer: ViewerModel, role: str, owner: str) -> None:
+    def __init__(self, viewer: ViewerModel, role: str, owner: str, outlined: bool = False) -> None:
         self.viewer = viewer
         self.role = role
         self.owner = owner
+        self._outlined = outlined
+        self._ndisplay = viewer.dims.ndisplay
+        viewer.dims.events.ndisplay.connect(self._on_ndisplay)
         self._layer: Labels | None = None
         self._written: Array | None = None
 
@@ -117,8 +125,18 @@ class LiveLabels:
             layer.colormap = CyclicLabelColormap(colors=COLORS)
             layer.blending = "translucent_no_depth"  # in 3-D, too, they lie over the maps they were cut from
             layer.opacity = 1.0  # in the colours of the table: a map that shines through mixes others
+            if self._outlined:
+                draw_lines(layer)
+                layer.opacity = OPACITY[self.viewer.dims.ndisplay]
         self._layer = layer
         return layer
+
+    def _on_ndisplay(self) -> None:
+        """Let the map be seen in this view, too, unless somebody chose an opacity."""
+        before, self._ndisplay = self._ndisplay, self.viewer.dims.ndisplay
+        layer = self.layer
+        if self._outlined and layer is not None and layer.opacity == OPACITY[before]:
+            layer.opacity = OPACITY[self._ndisplay]
 
 
 def _unnamed(layer: Labels) -> bool:

@@ -47,7 +47,7 @@ class NetworkRegionLayers:
         self.owner = owner
         self._stacks = MapStacks.of(viewer)
         self.regions: Regions | None = None
-        self._all = LiveLabels(viewer, REGIONS, owner)
+        self._all = LiveLabels(viewer, REGIONS, owner, outlined=True)
         self._one = LiveLabels(viewer, ONE, owner)
         self._network: int | None = None
         self._was_visible = True

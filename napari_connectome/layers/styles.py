@@ -145,7 +145,7 @@ def style_map(layer: Image, limit: float, threshold: float, base: Diverging | Ra
 def style_outline(layer: Labels, color: str = MASK_COLOR) -> None:
     """Show all labels of a layer as thin lines of one colour."""
     layer.colormap = DirectLabelColormap(color_dict={None: color, 0: "transparent"})
-    _draw_lines(layer)
+    draw_lines(layer)
     layer.opacity = 0.9
 
 
@@ -154,7 +154,7 @@ def style_regions(layer: Labels) -> None:
     colors = np.array(label_colormap(49).colors)
     colors[1] = transform_color(REGION_COLOR)[0]
     layer.colormap = CyclicLabelColormap(colors=colors)
-    _draw_lines(layer)
+    draw_lines(layer)
     layer.opacity = 1.0
 
 
@@ -170,7 +170,8 @@ def distinct_colors(n: int) -> Array:
     return colors
 
 
-def _draw_lines(layer: Labels) -> None:
+def draw_lines(layer: Labels) -> None:
+    """Show labels as their outlines, so that what is beneath is seen within them."""
     # In 3-D the labels are whole, as they should be, and napari would say so in a pop-up.
     warnings.filterwarnings("ignore", "Contours are not displayed during 3D rendering", UserWarning)
     layer.contour = 1

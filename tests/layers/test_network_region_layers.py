@@ -68,6 +68,30 @@ def test_parameters_move_in_place(viewer, shown):
     assert (layer.opacity, layer.name) == (0.3, "mine")
 
 
+def test_the_map_is_seen_with_its_regions_in_planes_and_in_3d(viewer, shown):
+    """As lines, or else not opaque, however often the view changes; the regions of one network stand in its place."""
+    layer = shown.show(_regions())
+    for ndisplay in (2, 3, 2, 3, 3, 2):
+        viewer.dims.ndisplay = ndisplay
+        assert (layer.contour > 0 and layer.opacity == 1.0) if ndisplay == 2 else 0.3 < layer.opacity < 0.8
+    shown.only(1)
+    assert (shown.one_layer.contour, shown.one_layer.opacity) == (0, 1.0)
+    viewer.dims.ndisplay = 3
+    assert shown.one_layer.opacity == 1.0
+
+
+@pytest.mark.parametrize("first", [2, 3])
+@pytest.mark.parametrize("chosen", [0.2, 0.9])
+def test_an_opacity_that_somebody_chose_stays(viewer, shown, first, chosen):
+    viewer.dims.ndisplay = first
+    layer = shown.show(_regions())
+    layer.opacity, layer.contour = chosen, 0
+    for ndisplay in (3, 2, 3):
+        viewer.dims.ndisplay = ndisplay
+        shown.show(_regions(5, seed=ndisplay))
+        assert (layer.opacity, layer.contour) == (chosen, 0)
+
+
 def test_a_widget_that_lists_only_what_has_voxels_changes_nothing(viewer, shown):
     layer, regions = shown.show(_regions(7)), _regions(7)
     RegionLayer.of(layer).describe(regions.table.drop(index=3))
