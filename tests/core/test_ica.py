@@ -128,8 +128,8 @@ def test_many_maps_take_no_more_steps_than_scikit_learns(monkeypatch):
     """Of noise no search comes to rest; without the moments a step is a pass over all voxels."""
     monkeypatch.setattr(ica, "MOST_FOR_MOMENTS", 0)
     monkeypatch.setattr(ica, "TOLERANCE", 0.0)
-    passes, over_voxels = [], ica._cubes_over_voxels
-    monkeypatch.setattr(ica, "_cubes_over_voxels", lambda *given: passes.append(1) or over_voxels(*given))
+    passes, over_voxels = [], ica._over_voxels
+    monkeypatch.setattr(ica, "_over_voxels", lambda *given: passes.append(1) or over_voxels(*given))
     found = independent_maps(group_components(stacked(noise=30.0), 6), 2)
     assert found.converged == 0
     assert len(passes) == 2 * ica.MOST_ITERATIONS
