@@ -19,9 +19,21 @@ from napari_connectome.widgets.work import Job, WorkBar
 WIDGET = "Dictionary-learning regions"
 
 
+@pytest.fixture(autouse=True)
+def spared():
+    """napari, its fixtures and its viewers collect garbage five times a test: that of the test is enough."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture
-def viewer(make_napari_viewer):
-    return make_napari_viewer(show=True)
+def viewer(make_napari_viewer, spared, request):
+    return make_napari_viewer(show=getattr(request, "param", True))
+
+
+unseen = pytest.mark.parametrize("viewer", [False], indirect=True, ids=["unseen"])
+"""For tests of which layers there are and what they hold: to draw them takes half the time, and others do."""
 
 
 @pytest.fixture
@@ -56,6 +68,7 @@ def collections():
         if phase == "start":
             spared.append(gc.get_freeze_count())
 
+    gc.unfreeze()  # what this test counts is the product's
     gc.disable()  # none by chance
     gc.callbacks.append(on_collection)
     yield spared
@@ -117,6 +130,7 @@ def held(panel, until, monkeypatch):
     return start
 
 
+@unseen
 def test_networks_of_files_lie_over_the_mean_of_the_runs(viewer, panel, learn, network_files):
     learn()
     (mean,) = means(viewer)
@@ -134,6 +148,7 @@ def test_networks_of_files_lie_over_the_mean_of_the_runs(viewer, panel, learn, n
     assert not copy.data.any()  # a duplicate is the person's
 
 
+@unseen
 def test_no_mean_is_added_beneath_an_image_of_the_brain(viewer, panel, learn, network_files):
     viewer.open(network_files[0], plugin="napari-connectome")
     panel.learning.preview_button.click()
@@ -141,6 +156,7 @@ def test_no_mean_is_added_beneath_an_image_of_the_brain(viewer, panel, learn, ne
     assert means(viewer) == []
 
 
+@unseen
 def test_the_mask_is_previewed_over_the_mean(viewer, panel, until, learn):
     learning = panel.learning
     for _ in range(2):
@@ -156,6 +172,7 @@ def test_the_mask_is_previewed_over_the_mean(viewer, panel, until, learn):
     assert len(means(viewer)) == 1  # of the networks
 
 
+@unseen
 def test_the_mean_of_the_first_run_is_beneath_networks_in_a_given_mask(viewer, panel, learn, network_files, until):
     from napari_connectome.layers.samples import mask_layer
 
@@ -168,7 +185,8 @@ def test_the_mean_of_the_first_run_is_beneath_networks_in_a_given_mask(viewer, p
     np.testing.assert_allclose(mean.data, run.data.mean(axis=0), rtol=1e-5)
 
 
-def test_the_peak_of_the_first_network_is_looked_at_once(viewer, panel, learn):
+@unseen
+def test_the_peak_of_the_first_network_is_looked_at_once_for_each_grid(viewer, panel, learn, until, tmp_path):
     learn()
     first = panel.networks.maps.data[0]
     peak = np.unravel_index(np.abs(first).argmax(), first.shape)
@@ -176,11 +194,7 @@ def test_the_peak_of_the_first_network_is_looked_at_once(viewer, panel, learn):
     viewer.dims.set_point(viewer.dims.ndim - 3, 12.0)
     learn(n_components=3)
     assert viewer.dims.point[-3] == 12.0
-
-
-def test_other_runs_are_looked_at_from_their_peak(viewer, panel, learn, until, tmp_path):
-    """Networks on another grid, in the layer of those before."""
-    learn()
+    # Networks on another grid, in the layer of those before.
     rng = np.random.default_rng(0)
     runs = panel.learning.runs
     runs.table.selectAll()
@@ -201,6 +215,7 @@ def test_other_runs_are_looked_at_from_their_peak(viewer, panel, learn, until, t
     np.testing.assert_allclose(viewer.dims.point[-3:], 10.0 * np.array(peak))
 
 
+@unseen
 def test_whoever_went_elsewhere_while_it_learned_stays_there(viewer, panel, held, until):
     held()
     viewer.dims.set_point(viewer.dims.ndim - 3, 6.0)
@@ -229,22 +244,35 @@ def test_cancel_is_seen_at_once(viewer, panel, held, until, collections):
     assert gc.get_freeze_count() == 0
 
 
-def test_cancel_before_there_is_anything_to_see_collects_no_garbage(viewer, panel, until, collections, monkeypatch):
-    from napari_connectome.core.errors import Cancelled
+def test_cancel_before_there_is_anything_to_see_collects_no_garbage_and_closing_leaves_nothing(
+    viewer, panel, until, collections, monkeypatch, qtbot
+):
+    original = Job._progress
 
-    def hold(job, *_):
-        assert job.stopped.wait(10.0)
-        raise Cancelled
+    def hold(job, fraction, doing):
+        while "reducing" in doing and not job.stopped.wait(0.005):
+            pass
+        original(job, fraction, doing)
+
+    def learn_until_it_reduces():
+        panel.learning.learn_button.click()
+        until(lambda: "reducing" in panel.learning.work._job.state[1] or panel.learning.work._job.state[0] > 0.01)
 
     monkeypatch.setattr(Job, "_progress", hold)
-    panel.learning.learn_button.click()
+    learn_until_it_reduces()
     press_cancel(panel)
     until(lambda: not panel.learning.work.busy)
     assert collections == []
     assert list(viewer.layers) == []
+    learn_until_it_reduces()
+    viewer.window.remove_dock_widget(panel)
+    qtbot.addWidget(panel)  # this test still holds it
+    assert not panel.learning.work.busy
+    assert len(viewer.layers) == 0
 
 
-def test_a_preview_in_place_of_a_learning_takes_its_sketch_away(viewer, panel, held, until):
+@unseen
+def test_a_preview_in_place_of_a_learning_takes_its_sketch_away_and_so_does_closing(viewer, panel, held, until, qtbot):
     held()
     learning = panel.learning
     learning.preview_button.click()
@@ -252,9 +280,8 @@ def test_a_preview_in_place_of_a_learning_takes_its_sketch_away(viewer, panel, h
     until(lambda: not learning.work.busy)
     assert learning.preview_button.isChecked()
     assert sorted(layer.name for layer in viewer.layers) == ["Mean of the runs", "Preview"]
-
-
-def test_closing_the_panel_takes_the_sketch_away(viewer, panel, held, qtbot):
+    learning.preview_button.click()
+    assert list(viewer.layers) == []
     held()
     viewer.window.remove_dock_widget(panel)
     qtbot.addWidget(panel)
@@ -290,6 +317,7 @@ def test_maps_sharpen_while_they_are_learned_and_cancel_takes_them_away(viewer, 
     assert len(viewer.layers) == 3
 
 
+@unseen
 def test_layers_of_the_viewer_are_learned_from_with_files(viewer, panel, learn, network_files, until):
     viewer.open(network_files[0], plugin="napari-connectome")
     runs = panel.learning.runs
@@ -305,24 +333,7 @@ def test_layers_of_the_viewer_are_learned_from_with_files(viewer, panel, learn, 
     assert len(runs.entries) == 3
 
 
-def test_closing_the_panel_while_it_learns_leaves_nothing_behind(viewer, panel, monkeypatch, until, qtbot):
-    original = Job._progress
-
-    def hold(job, fraction, doing):
-        while "reducing" in doing and not job.stopped.wait(0.005):
-            pass
-        original(job, fraction, doing)
-
-    monkeypatch.setattr(Job, "_progress", hold)
-    panel.learning.learn_button.click()
-    until(lambda: "reducing" in panel.learning.work._job.state[1] or panel.learning.work._job.state[0] > 0.01)
-    viewer.window.remove_dock_widget(panel)
-    qtbot.addWidget(panel)  # this test still holds it
-    assert not panel.learning.work.busy
-    assert len(viewer.layers) == 0
-
-
-def test_the_address_of_a_scheduler_is_a_preference(panel):
+def test_the_address_of_a_scheduler_is_a_preference_and_the_panel_fits_a_narrow_dock(panel):
     from napari.settings import get_plugin_settings
 
     from napari_connectome.widgets.preferences import scheduler
@@ -338,9 +349,6 @@ def test_the_address_of_a_scheduler_is_a_preference(panel):
     finally:
         settings.cluster.scheduler = ""
     assert not panel.learning.place.isVisible()
-
-
-def test_the_panel_fits_a_narrow_dock(panel):
     for tab in (LEARN, BROWSE, REGIONS):
         assert panel.tabs.widget(tab).minimumSizeHint().width() <= 276
     assert panel._scroll.widget().minimumSizeHint().width() <= 300
@@ -382,6 +390,7 @@ def test_maps_of_a_layer_are_browsed_and_taken_apart(viewer, panel, learn, until
     assert panel.networks.layer.visible
 
 
+@unseen
 def test_networks_saved_and_opened_again_are_browsed_as_before(viewer, panel, learn, until, tmp_path):
     learn()
     networks, browser = panel.networks, panel.browser
