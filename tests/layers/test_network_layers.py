@@ -1,5 +1,7 @@
 """Networks as layers: they sharpen in place, a person's names and order hold, and what was theirs is never overwritten."""
 
+import gc
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -85,8 +87,10 @@ def test_after_cancel_all_is_as_before(viewer, networks, beside):
         networks.sketch(_sketch(k, seed))
         assert len([layer for layer in viewer.layers if layer.visible and info(layer).get("names")]) == 1
     assert _state(viewer) != before
+    assert gc.get_freeze_count() > 0
     networks.drop_sketch()
     assert _state(viewer) == before
+    assert gc.get_freeze_count() == 0
 
 
 def test_sketches_sharpen_in_place(viewer, networks):
