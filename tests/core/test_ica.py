@@ -60,10 +60,24 @@ def test_equal_to_fastica_from_the_same_start(seed, limit, monkeypatch):
     first = np.random.RandomState(seed).randint(2**31 - 1, size=1)[0]
     begin = np.random.RandomState(first).normal(size=components.shape) @ white.T
     w_init = begin @ white @ theirs_white.T  # the same start in the axes scikit-learn whitens to
-    _, _, maps, iterations = fastica(components.T, whiten="arbitrary-variance", fun="cube", w_init=w_init, return_n_iter=True)
-    np.testing.assert_allclose(mine.maps, maps.T, atol=1e-6 * np.abs(maps).max())
+    how = {"whiten": "arbitrary-variance", "fun": "cube", "w_init": w_init, "return_n_iter": True}
+    for tol, close in ((1e-12, 1e-6), (ica.TOLERANCE, 1e-2)):  # where it comes to rest; where it ends if nobody says
+        _, _, maps, iterations = fastica(components.T, tol=tol, **how)
+        np.testing.assert_allclose(mine.maps, maps.T, atol=close * np.abs(maps).max())
+        assert iterations < ica.MOST_ITERATIONS
     assert (mine.starts, mine.converged) == (1, 1)
-    assert iterations < ica.MOST_ITERATIONS
+
+
+@pytest.mark.parametrize("limit", [ica.MOST_FOR_MOMENTS, 0])
+def test_maps_at_rest_move_no_more_than_the_input(limit, monkeypatch):
+    """A dictionary that begins with them may not forgive more."""
+    monkeypatch.setattr(ica, "MOST_FOR_MOMENTS", limit)
+    for seed in range(6):
+        components = group_components(stacked(seed), 6)
+        moved = components + 1e-9 * np.random.default_rng(seed).standard_normal(components.shape)
+        first, again = independent_maps(components, 1, seed), independent_maps(moved, 1, seed)
+        assert (first.converged, again.converged) == (1, 1)
+        np.testing.assert_allclose(again.maps, first.maps, atol=1e-6 * np.abs(first.maps).max())
 
 
 def test_the_same_networks_as_nilearn_from_its_own_starts():
@@ -97,7 +111,7 @@ def test_what_is_found_does_not_depend_on_the_axes_of_the_components():
 def test_steps_that_always_climb_lead_where_fastica_does(monkeypatch):
     components = group_components(stacked(6), 6)
     fast = independent_maps(components, 4)
-    monkeypatch.setattr(ica, "_fast", lambda cubes, begin, progress: (begin, False))
+    monkeypatch.setattr(ica, "_fast", lambda cubes, begin, progress: (begin, np.inf))
     climbed = independent_maps(components, 4)
     assert (fast.converged, climbed.converged) == (4, 4)
     assert matched(fast.maps, climbed.maps).min() > 0.9999

@@ -9,6 +9,7 @@ from napari_connectome import Maps, Volume, save
 from napari_connectome.analyses.networks import Networks, networks_of
 from napari_connectome.core.errors import Cancelled, InputError
 from napari_connectome.core.phantom import resting_group
+from napari_connectome.io.confounds import choose_columns
 from napari_connectome.io.run_file import RunFile
 from napari_connectome.studies.learn_networks import learn_networks, reduce_runs
 
@@ -106,3 +107,35 @@ def test_what_cannot_be_learned_is_told(runs, group):
     ]:
         with pytest.raises(InputError, match=says):
             call()
+
+
+def _moved(runs, seed):
+    """The same runs but for a millionth of each value; or for the unit they are in."""
+    if seed is None:
+        return [run.replace(data=run.data * np.float32(1.7)) for run in runs]
+    rng = np.random.default_rng(seed)
+    return [run.replace(data=run.data * (1 + 1e-6 * rng.standard_normal(run.data.shape))) for run in runs]
+
+
+def _require_the_same_set(runs, params):
+    first = learn_networks(runs, params)
+    for seed in (0, 1, None):
+        again = learn_networks(_moved(runs, seed), params, mask=first.mask)
+        r = np.abs(np.corrcoef(first.data[:, first.mask.data], again.data[:, first.mask.data]))
+        matched = r[: len(first), len(first) :].max(axis=1)
+        assert len(first) == len(again)
+        assert matched.min() > 0.99, f"{seed}: {matched.round(3)}"
+
+
+@pytest.mark.parametrize("how", [{}, {"search": "early"}, {"method": "ica"}])
+def test_the_same_set_when_the_runs_move_a_little(how):
+    """More networks than there are: the rest is noise, of which another set would do as well."""
+    group = [subject.run for subject in resting_group(3)]
+    runs = [run.replace(confounds=choose_columns(run.confounds, "motion 24")) for run in group]
+    _require_the_same_set(runs, Networks(n_components=16, alpha=4.0, fwhm=6.0, **how))
+
+
+@pytest.mark.parametrize("how", [{}, {"method": "ica"}])  # what comes of 2000 voxels may change with any of them
+def test_the_same_set_when_real_runs_move_a_little(how, real_data):
+    runs = [RunFile(path, tr=2.0).load() for path in sorted((real_data / "rest_group").glob("*.nii.gz"))]
+    _require_the_same_set(runs, Networks(**how))
