@@ -110,7 +110,9 @@ class _Round:
         self.sources = iter(sources)
         self.threads = isinstance(executor, ThreadPoolExecutor)
         workers = getattr(executor, "_max_workers", None) or os.cpu_count() or 1
-        self.ahead = AHEAD if total and not self.threads else workers
+        # One more than there are workers: the one that ends before the run it stands behind has something to do. Of a
+        # generator that would be a run more in memory.
+        self.ahead = workers if not total else workers + 1 if self.threads else AHEAD
         self.waiting: deque[tuple[Source, Future[Any]]] = deque()
         self.stop = threading.Event()
         self.parts: dict[int, float] = {}
