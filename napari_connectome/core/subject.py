@@ -199,8 +199,8 @@ def _collect(stream: RunStream, inside: Array, time: TimeReduction, fwhm: float)
     check = _Missing(stream.head, smooth.within)
     weights = time.weights.astype(np.float32)
     v, n = int(inside.sum()), len(time.used)
-    block = zeros((BLOCK if time.removed is None else n, v))
-    rows = zeros((len(weights), v)) if time.removed is None else block
+    block = zeros((BLOCK if time.removed is None else n, v), filled=True)
+    rows = zeros((len(weights), v), filled=True) if time.removed is None else block
     first, total, squares = np.zeros((3, v), dtype=np.float64)
     reference: Array | None = None
     change = np.empty((1, *smooth.shape), dtype=np.float32)
@@ -286,7 +286,8 @@ class _Smoother:
 
     def __call__(self, boxes: Array, out: Array | None = None) -> Array:
         smoothed = boxes if self.matrices is None else apply_axes(boxes, self.matrices)
-        return np.asarray(smoothed.reshape(len(boxes), -1).take(self.voxels, axis=1, out=out))
+        # "clip": with its other modes NumPy takes into memory of its own first.
+        return np.asarray(smoothed.reshape(len(boxes), -1).take(self.voxels, axis=1, out=out, mode="clip"))
 
 
 class _Missing:
