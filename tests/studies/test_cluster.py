@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -198,6 +199,94 @@ def test_a_cluster_that_is_not_there_is_told():
         pass
     with pytest.raises(InputError, match="no Dask scheduler answers at nonsense"), cluster_executor("nonsense", 0.5):
         pass
+
+
+def nobody():
+    """An address where nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{free.getsockname()[1]}"
+
+
+@pytest.fixture(params=["silent", "SSH-2.0-OpenSSH_9.2\r\n", "HTTP/1.1 400 Bad Request\r\n\r\n"])
+def another_program(request):
+    """The address of a program that is no scheduler: it says nothing at all, or something else."""
+    kept = []
+
+    def answer(listening):
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            kept.append(connection)
+            if request.param != "silent":
+                connection.sendall(request.param.encode())
+
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        thread = threading.Thread(target=answer, args=(listening,))
+        thread.start()
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+        listening.shutdown(socket.SHUT_RDWR)
+    thread.join()
+    for connection in kept:
+        connection.close()
+
+
+NO_ADDRESSES = ["nonsense", "no such place", "127.0.0.1", "127.0.0.1:99999999", "http://127.0.0.1:1", "inproc://127.0.0.1/1/1"]
+
+
+@pytest.mark.parametrize("address", [nobody(), *NO_ADDRESSES, "tls://127.0.0.1:1"])
+def test_a_failed_connection_leaves_nothing(address):
+    before, clients = threading.enumerate(), len(distributed.Client._instances)
+    with pytest.raises(InputError, match=r"^no (Dask )?scheduler .* at .*correct the address"), cluster_executor(address, 0.3):
+        pass
+    assert threading.enumerate() == before
+    assert len(distributed.Client._instances) == clients
+
+
+def test_a_program_that_is_no_scheduler_is_told_in_time(another_program):
+    before = set(threading.enumerate())
+    with pytest.raises(InputError, match="no Dask scheduler answers"), cluster_executor(another_program, 0.3):
+        pass
+    assert set(threading.enumerate()) == before
+
+
+def test_cancel_is_heard_while_nobody_answers():
+    before = threading.enumerate()
+
+    def stop(fraction, doing):
+        raise Cancelled
+
+    start = time.monotonic()
+    with pytest.raises(Cancelled), cluster_executor(nobody(), 3600.0, stop):
+        pass
+    assert time.monotonic() - start < 60
+    assert threading.enumerate() == before
+
+
+@pytest.mark.parametrize(
+    "ending", ["", "executor = context = None", "raise SystemExit(0)", "executor.submit(abs, -3).result()"]
+)
+def test_a_program_that_never_leaves_the_context_ends_quietly(cluster, ending):
+    program = (
+        "from napari_connectome.studies.cluster import cluster_executor\n"
+        f"context = cluster_executor({cluster.scheduler_address!r})\n"
+        f"executor = context.__enter__()\n{ending}"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_connection_that_is_left_leaves_nothing(cluster):
+    with cluster_executor(cluster.scheduler_address) as executor:  # the pool of threads that Dask keeps is there from now on
+        assert executor.submit(abs, -3).result() == 3
+    before = threading.enumerate()
+    with cluster_executor(cluster.scheduler_address) as executor:
+        assert executor.submit(abs, -4).result() == 4
+    assert threading.enumerate() == before
 
 
 @pytest.mark.parametrize("address", [None, 5, "", " "])
