@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,8 @@ from napari_connectome.core.subject import Reductions
 from napari_connectome.core.values import Maps, Regions, Volume
 from napari_connectome.studies.cluster import cluster_executor
 from napari_connectome.studies.learn_networks import RunsFailed, mask_of_runs, reduce_runs
-from napari_connectome.studies.sources import stream_of
+from napari_connectome.studies.sources import as_sources, stream_of
+from napari_connectome.widgets.run_entry import RunEntry
 
 REDUCED = 0.6
 """Share of the work that is reducing, where all of it has to be done."""
@@ -25,14 +27,14 @@ class Learning:
 
     Parameters
     ----------
+    entries : list of RunEntry
     sources : list of Source
+        Where the runs come from, in the same order.
     params : Networks
     mask : Volume, optional
     start : Maps or Regions, optional
     kept : Reductions, optional
         From the call before.
-    agreed : set of str
-        Sentences of the runs that failed and may be left out.
     resample : bool
     address : str
         Of a cluster's scheduler; "" for this machine.
@@ -43,27 +45,30 @@ class Learning:
         Right also when the learning was cancelled after they were made.
     mean : Volume or None
         Of the runs, or where they were not looked at for a mask of the first of them.
+    failed : dict of RunEntry to str
+        The runs that could not be used, with a sentence each.
     sketch : Sketch or None
         The newest; whoever takes it sets it to None.
     """
 
+    entries: list[RunEntry]
     sources: list[Source]
     params: Networks
     mask: Volume | None = None
     start: Maps | Regions | None = None
     kept: Reductions | None = None
-    agreed: frozenset[str] = frozenset()
     resample: bool = False
     address: str = ""
     reductions: Reductions | None = None
     mean: Volume | None = None
+    failed: dict[RunEntry, str] = field(default_factory=dict)
     sketch: Sketch | None = field(default=None, repr=False)
 
     def learn(self, progress: Progress) -> NetworkMaps | None:
-        """The networks; None where runs failed that nobody has agreed to leave out: see `missing`."""
+        """The networks; None where runs failed that nobody has agreed to leave out: see `failed`."""
         self.reduce(part(progress, 0.0, REDUCED))
         assert self.reductions is not None
-        if self.missing:
+        if not all(entry.optional for entry in self.failed):  # by the runs: the same one may fail in other words
             return None
         maps = networks_of(
             self.reductions, self.params, start=self.start, progress=part(progress, REDUCED, 1.0), watch=self._watch
@@ -85,6 +90,7 @@ class Learning:
                 self.reductions = richer(self.kept, failed.reductions)
             raise
         self.mean, self.reductions = made.mean, richer(self.kept, made)
+        self.failed = self._failures(done={subject.name for subject in made.subjects})
 
     def common_mask(self, progress: Progress) -> Volume:
         """The mask the runs have in common, or the one that was given; no run is reduced for it."""
@@ -101,7 +107,7 @@ class Learning:
                 executor=executor,
                 progress=progress,
             )
-        self.mean = self.reductions.mean
+        self.mean, self.failed = self.reductions.mean, self._failures()
         return self.reductions.mask
 
     def _mean_of_first(self, progress: Progress) -> Volume | None:
@@ -114,11 +120,17 @@ class Learning:
             return replace(stream_of(first, named(progress, name)).mean(), name=name)
         return None  # or it lies on another machine
 
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """Sentences of runs that failed, unless all of them may be left out."""
-        failed = () if self.reductions is None else self.reductions.left_out
-        return () if set(failed) <= self.agreed else failed
+    def _failures(self, done: Collection[str] = ()) -> dict[RunEntry, str]:
+        """Whose the sentences on failures are, of the runs that are not done."""
+        assert self.reductions is not None
+        names = [source.name for source in as_sources(self.sources)]  # by which runs of one name are told apart
+        left = {name: entry for name, entry in zip(names, self.entries, strict=True) if name not in done}
+        found: dict[RunEntry, str] = {}
+        for sentence in self.reductions.left_out:
+            named = [name for name in left if name in sentence]
+            if named:
+                found[left.pop(max(named, key=len))] = sentence  # sub-1 is in sub-10, too
+        return found
 
     def _executor(self, progress: Progress) -> AbstractContextManager[Executor | None]:
         return cluster_executor(self.address, progress=progress) if self.address else nullcontext()

@@ -83,7 +83,6 @@ class NetworkLearning(QWidget):
         self.sources: list[Source] = []
         self.params = Networks()
         self.learning: Learning | None = None
-        self._agreed: frozenset[str] = frozenset()
         self._began = 0.0
         self._mean_told = False
         self._after: Any = None  # what goes on once runs are left out
@@ -185,16 +184,16 @@ class NetworkLearning(QWidget):
             self.say("The headers of the runs are still being read: press again in a moment.")
             return None
         try:
-            sources = self.runs.sources()
+            entries = self.runs.usable()
             return Learning(
-                sources,
+                entries,
+                [entry.source(self.runs.regressed) for entry in entries],
                 self.parameters(),
                 self._mask(),
                 self._start(),
                 self.kept,
-                self._agreed,
-                self.runs.resample.isChecked(),
-                scheduler(),
+                resample=self.runs.resample.isChecked(),
+                address=scheduler(),
             )
         except InputError as error:
             self._refuse(str(error))
@@ -245,9 +244,9 @@ class NetworkLearning(QWidget):
         assert learning is not None
         assert learning.reductions is not None
         self.kept = learning.reductions
-        self.runs.mark_failed(learning.reductions.left_out)
+        self.runs.mark_failed(learning.failed)
         if maps is None:
-            self._refuse(" ".join(learning.missing), leave_out=len(learning.missing))
+            self._refuse(" ".join(learning.failed.values()), leave_out=len(learning.failed))
         else:
             self.say("")
             self.sources, self.params = learning.sources, learning.params
@@ -258,8 +257,7 @@ class NetworkLearning(QWidget):
     def _leave_out(self) -> None:
         """Go on without the runs that cannot be used, with what was asked for."""
         self.runs.leave_out([entry for entry, _ in self.runs.troubles()])
-        failed = () if self.kept is None else self.kept.left_out
-        self._agreed = self._agreed | frozenset(failed)
+        self.runs.let_fail()
         self._after()
 
     def _on_failed(self, sentence: str) -> None:
@@ -323,9 +321,8 @@ class NetworkLearning(QWidget):
         self.background.lend(learning.mean)
         inside = int((mask.data > 0).sum())
         share = f"{100 * inside / mask.data.size:.0f} % of the box"
-        failed = () if learning.mask is not None or learning.reductions is None else learning.reductions.left_out
-        self.runs.mark_failed(failed)
-        without = f" Made without {', '.join(self.runs.failed)}, which cannot be read." if failed else ""
+        self.runs.mark_failed(learning.failed)
+        without = f" Made without {', '.join(self.runs.failed)}, which cannot be read." if learning.failed else ""
         self._tell(f"The mask holds {inside:,} voxels, {inside * mask.grid.voxel_volume / 1000:,.0f} cm³, {share}.{without}")
 
     def _hide_mask(self, *_: Any) -> None:

@@ -82,6 +82,8 @@ class RunEntry:
         What is wrong with the run itself.
     failed : str
         Why it could not be used when it was last tried.
+    optional : bool
+        Whether it may be left out if it cannot be used.
     cut : bool
         Whether the first rows of the table are taken.
     """
@@ -98,6 +100,7 @@ class RunEntry:
     confounds: Path | pd.DataFrame | None = None
     trouble: State = field(default_factory=State)
     failed: str = ""
+    optional: bool = False
     cut: bool = False
     _columns: pd.DataFrame | None = None
     _confounds_trouble: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -157,6 +157,10 @@ class RunList(QWidget):
         return self.work.busy
 
     def sources(self) -> list[Source]:
+        """Where the runs of `usable` come from."""
+        return [entry.source(self.regressed) for entry in self.usable()]
+
+    def usable(self) -> list[RunEntry]:
         """The runs ticked, those of the grid that most have first; `InputError` names one that cannot be used."""
         if not self.used:
             what = (
@@ -170,7 +174,7 @@ class RunList(QWidget):
             raise InputError(troubles[0][1])
         others = self._others()
         first = [entry for entry in self.used if entry not in others]
-        return [entry.source(self.regressed) for entry in (*first, *others)]
+        return [*first, *others]
 
     def troubles(self) -> list[tuple[RunEntry, str]]:
         """The ticked runs that cannot be learned from, as far as that is known without reading them, with a sentence each."""
@@ -190,15 +194,16 @@ class RunList(QWidget):
             entry.used = False
         self._on_changed()
 
-    def mark_failed(self, sentences: Sequence[str]) -> None:
-        """Mark the runs that these sentences, of the last learning, are about; they are tried again with the next."""
+    def mark_failed(self, sentences: Mapping[RunEntry, str]) -> None:
+        """Mark the runs that could not be used, each with a sentence, and no others; they are tried again with the next."""
         for entry in self.entries:
-            entry.failed = ""
-        for sentence in sentences:
-            named = [entry for entry in self.used if entry.name in sentence]
-            if named:
-                max(named, key=lambda entry: len(entry.name)).failed = sentence  # sub-1 is in sub-10, too
+            entry.failed = sentences.get(entry, "")
         self._show()
+
+    def let_fail(self) -> None:
+        """Let the runs that are marked be left out from now on."""
+        for entry in self.entries:
+            entry.optional |= bool(entry.failed)
 
     # -- adding and removing ------------------------------------------------------------------------------------------
 
@@ -375,7 +380,7 @@ class RunList(QWidget):
 
     def _on_ticked(self, row: int, used: bool) -> None:
         self.entries[row].used = used
-        self.entries[row].failed = ""  # whoever ticks it again wants it tried again
+        self.entries[row].failed, self.entries[row].optional = "", False  # whoever ticks it again wants it tried again
         self._on_changed()
 
     def _on_changed(self, *_: Any) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -175,6 +176,51 @@ def test_a_corrupt_file_is_named_and_left_out_and_the_rest_is_not_lost(learning,
     assert len(maps.left_out) == 1
     assert "sub-09_bold left out." in learning.account.text()
     assert np.array_equal(maps.data, learn_networks(network_files, learning.parameters()).data)
+
+
+@pytest.mark.parametrize("bad", ["zeros", "a volume of NaN", "all NaN"])
+@pytest.mark.parametrize("known", [True, False], ids=["mask kept", "nothing kept"])
+def test_a_run_that_may_be_left_out_is_whatever_is_said_of_it(learning, learn, network_files, tmp_path, until, bad, known):
+    """The first sentence comes of the mask, the second of the reduction: the mask of the others may be there already."""
+    image = nib.load(network_files[0])
+    data = np.asarray(image.dataobj, dtype=np.float32).copy()
+    data[..., slice(7, 8) if bad == "a volume of NaN" else slice(None)] = 0.0 if bad == "zeros" else np.nan
+    nib.save(nib.Nifti1Image(data, image.affine, image.header), tmp_path / "bad_bold.nii.gz")
+    if known:
+        learn()
+        learning.got.clear()
+    learning.runs.add_files([str(tmp_path / "bad_bold.nii.gz")])
+    until(lambda: not learning.runs.busy)
+    learn()
+    assert learning.got == []
+    assert learning.leave_out_button.text() == "Leave out 1 run and go on"
+    learning.leave_out_button.click()
+    until(lambda: not learning.work.busy)
+    assert [maps.subjects for maps in learning.got] == [("sub-01_bold", "sub-02_bold", "sub-03_bold", "sub-04_bold")]
+    assert "bad_bold left out." in learning.account.text()
+    learning.runs.table.ticked.emit(4, False)
+    learning.runs.table.ticked.emit(4, True)
+    learn()
+    assert len(learning.got) == 1, "whoever ticks it again wants it"
+
+
+def test_runs_of_one_name_are_told_apart_when_one_fails(learning, learn, network_files, tmp_path, until):
+    """As those of programs that give each run a folder and all files one name."""
+    learning.runs._drop(learning.runs.entries)
+    for subject, path in enumerate(network_files):
+        (tmp_path / f"s{subject}").mkdir()
+        written = Path(path).read_bytes()
+        (tmp_path / f"s{subject}" / "bold.nii.gz").write_bytes(written[:60_000] if subject == 2 else written)
+    learning.runs.add_files([str(tmp_path / f"s{i}" / "bold.nii.gz") for i in range(4)])
+    until(lambda: not learning.runs.busy)
+    learn()
+    assert [learning.runs.table.item(row, 1).text() for row in range(4)] == ["ready", "ready", "failed", "ready"]
+    learning.leave_out_button.click()
+    until(lambda: not learning.work.busy)
+    assert [len(maps.subjects) for maps in learning.got] == [3]
+    learning.runs._drop(learning.runs.entries[:1])
+    learn()
+    assert [len(maps.subjects) for maps in learning.got] == [3, 2]
 
 
 def test_runs_that_are_marked_can_be_left_out_at_once(learning, learn, network_files, until):
