@@ -11,7 +11,6 @@ beside them, and the matrix as a table.
 """
 
 import sys
-from pathlib import Path
 
 import pandas as pd
 
@@ -32,8 +31,9 @@ runs = [nc.RunFile(path, confounds=beside[path], columns=beside[path] and CONFOU
 phantoms = [] if runs else [subject.run for subject in resting_group()]
 runs += [run.replace(confounds=choose_columns(run.confounds, CONFOUNDS)) for run in phantoms]
 
-# Eight networks from all runs, the one that explains most of their variance first.
-networks = nc.learn_networks(runs, nc.Networks(n_components=8, method="dictionary", alpha=10.0, fwhm=4.0, seed=0))
+# Twelve networks from all runs, the one that explains most of their variance first: more than are sought, since drifts and
+# breathing take some. The sparsity suits six runs of two to five minutes; too high a one leaves crumbs, or nothing.
+networks = nc.learn_networks(runs, nc.Networks(n_components=12, method="dictionary", alpha=4.0, fwhm=4.0, seed=0))
 
 # Each network is cut where its weights are low and split into regions of 1350 mm³ and more.
 regions = nc.extract_regions(networks, nc.RegionExtraction(threshold=0.5, strategy="ratio_n_voxels", min_size=1350.0))
@@ -42,8 +42,8 @@ regions = nc.extract_regions(networks, nc.RegionExtraction(threshold=0.5, strate
 series = [nc.region_series(run.load() if paths else run, regions, nc.RegionSeries(fwhm=6.0)) for run in runs]
 connectome = nc.connectome(series, nc.Connectivity(kind="correlation"))
 
-nc.save(networks, "networks.nii.gz")
-nc.save(regions, "network_regions.nii.gz")
+nc.save(networks, "networks.nii.gz")  # with all that made them beside it, as .json
+nc.save(regions, "network_regions.nii.gz")  # with their names, as .tsv, and all that made them
 matrix = pd.DataFrame(connectome.mean, index=connectome.names, columns=connectome.names)
 write_table(matrix.rename_axis("region").reset_index(), "mean_correlation.tsv")
 
@@ -51,4 +51,7 @@ print(f"{len(networks)} networks of {len(runs)} runs explain {networks.score:.0%
 shrunk = connectome.shrinkage
 print(f"{len(regions.table)} regions; correlations shrunk by {shrunk.min():.2f} to {shrunk.max():.2f}")
 print(regions.table[["name", "network", "x", "y", "z", "size_mm3"]].round(1).to_string())
-print("written:", ", ".join(sorted(str(p) for ending in ("nii.gz", "tsv", "json") for p in Path().glob(f"*.{ending}"))))
+for notice in networks.provenance["notices"]:
+    print(notice)
+beside = ["networks.json", "network_regions.json", "network_regions.tsv"]
+print("written:", ", ".join(["networks.nii.gz", "network_regions.nii.gz", "mean_correlation.tsv", *beside]))

@@ -58,6 +58,22 @@ def phantom() -> Any:
     return pytest.importorskip("napari_connectome.core.phantom").resting_state()
 
 
+@pytest.fixture(scope="session")
+def found_again() -> Callable[..., dict[str, float]]:
+    """For learned maps and the networks of each phantom: |r| of each of these with the map it is paired with, one to one."""
+    import numpy as np
+    from scipy.optimize import linear_sum_assignment
+
+    def pairs(learned: Any, truth: list[Any]) -> dict[str, float]:
+        mean = np.mean([maps.data for maps in truth], axis=0, dtype=np.float64)
+        somewhere = learned.data.any(axis=0) | mean.any(axis=0)
+        r = np.abs(np.corrcoef(mean[:, somewhere], learned.data[:, somewhere])[: len(mean), len(mean) :])
+        rows, columns = linear_sum_assignment(-r)
+        return dict(zip(truth[0].names, r[rows, columns].tolist(), strict=True))
+
+    return pairs
+
+
 @pytest.fixture(autouse=True)
 def nothing_left_running(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """After a test of the window, fail if workers, threads, timers or widgets of ours are still there.

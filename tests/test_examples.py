@@ -28,9 +28,13 @@ def script(path: Path, folder: Path, *arguments: str | Path) -> str:
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example_runs_and_writes_what_it_says(path: Path, tmp_path: Path) -> None:
+    """And only that, whatever else lies in the folder."""
+    others = {tmp_path / name for name in ("mine.nii.gz", "mine.tsv", "mine.json")}
+    for other in others:
+        other.write_text("mine")
     said = script(path, tmp_path)
     written = said.splitlines()[-1].removeprefix("written: ").split(", ")
-    assert sorted(written) == sorted(file.name for file in tmp_path.iterdir())
+    assert sorted(written) == sorted(file.name for file in {*tmp_path.iterdir()} - others)
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
@@ -156,14 +160,17 @@ def check_networks_example(folder: Path, runs: list[nc.Run]) -> None:
     np.testing.assert_allclose(table, expected, atol=1e-6)
 
 
-def test_networks_regions_connectome_equals_nilearn_step_by_step(tmp_path: Path) -> None:
+def test_networks_regions_connectome_equals_nilearn_step_by_step(tmp_path: Path, found_again: Any) -> None:
     from napari_connectome.core.phantom import resting_group
     from napari_connectome.io.confounds import choose_columns
 
     (path,) = [path for path in EXAMPLES if path.stem == "networks_regions_connectome"]
     script(path, tmp_path)
-    runs = [subject.run for subject in resting_group()]
+    group = resting_group()
+    runs = [subject.run for subject in group]
     check_networks_example(tmp_path, [run.replace(confounds=choose_columns(run.confounds, "simple")) for run in runs])
+    r = found_again(nc.load_maps(tmp_path / "networks.nii.gz"), [subject.networks for subject in group])
+    assert min(r.values()) >= 0.9, r
 
 
 def test_networks_regions_connectome_of_six_real_subjects(real_data: Path, tmp_path: Path) -> None:
@@ -171,3 +178,17 @@ def test_networks_regions_connectome_of_six_real_subjects(real_data: Path, tmp_p
     files = sorted((real_data / "rest_group").glob("*.nii.gz"))
     script(path, tmp_path, "--tr", "2", *files)
     check_networks_example(tmp_path, [nc.load_run(file, tr=2.0) for file in files])
+    networks = nc.load_maps(tmp_path / "networks.nii.gz")
+    assert len({seeded_by(networks, name) for name in ("default mode", "visual", "somatomotor")}) == 3
+
+
+def seeded_by(networks: nc.Maps, name: str) -> int:
+    """Which map has the most weight at the well-known seeds of a network, at each of which it has some."""
+    from napari_connectome.core.phantom import network_seeds
+
+    seeds = network_seeds().query("network == @name")[["x", "y", "z"]].to_numpy()
+    x, y, z = np.rint(networks.grid.to_voxel(seeds)).astype(int).T
+    weights = networks.data[:, z, y, x] / networks.data.max(axis=(1, 2, 3))[:, None]
+    best = int(weights.mean(axis=1).argmax())
+    assert weights[best].min() > 0.05, (name, weights[best])
+    return best

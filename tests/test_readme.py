@@ -11,6 +11,10 @@ from typing import Any
 import pytest
 from npe2 import PluginManifest
 
+import napari_connectome as nc
+from napari_connectome.core.phantom import resting_group
+from napari_connectome.io.confounds import choose_columns
+
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 REPOSITORY = "https://github.com/napari-connectome/napari-connectome/blob/main/"
@@ -23,11 +27,25 @@ def test_readme_shows_python() -> None:
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=[block.splitlines()[0] for block in BLOCKS])
-def test_python_of_the_readme_runs(block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_of_the_readme_runs(block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found_again: Any) -> None:
     monkeypatch.chdir(tmp_path)
-    exec(compile(block, "README.md", "exec"), {"__name__": "__main__"})
+    exec(compile(block, "README.md", "exec"), made := {"__name__": "__main__"})
+    if "networks" in made:  # of phantoms, whose networks are known
+        r = found_again(made["networks"], [subject.networks for subject in resting_group(n_subjects=len(made["runs"]))])
+        assert min(r.values()) >= 0.9, r
     for file in re.findall(r"save\(.*?\"(.*?)\"\)", block):
         assert (tmp_path / file).stat().st_size > 400, f"{file} was to be written"
+
+
+def test_the_walk_through_the_six_phantoms_finds_their_networks(found_again: Any) -> None:
+    """With the numbers that the page says, and all else as the window has it."""
+    ((number, sparsity),) = re.findall(r"\*(\d+)\* networks and a sparsity of \*([\d.]+)\*", README)
+    group = resting_group()
+    runs = [each.run.replace(confounds=choose_columns(each.run.confounds, "simple")) for each in group]
+    networks = nc.learn_networks(runs, nc.Networks(n_components=int(number), alpha=float(sparsity)))
+    r = found_again(networks, [each.networks for each in group])
+    assert min(r.values()) >= 0.9, r
+    assert not networks.provenance["notices"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
