@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from napari_connectome.analyses.network_notices import of_crumbs
 from napari_connectome.analyses.network_start import listed, names_of, start_maps, start_names
 from napari_connectome.core.cleaning import Cleaning
 from napari_connectome.core.dictionary import learn_dictionary
@@ -19,7 +20,7 @@ from napari_connectome.core.network_account import NETWORKS, account, explained_
 from napari_connectome.core.params import Params, param
 from napari_connectome.core.stacked import Stacked
 from napari_connectome.core.subject import Reductions
-from napari_connectome.core.threads import one_thread
+from napari_connectome.core.threads import one_thread, two_threads
 from napari_connectome.core.values import Maps, Regions, Volume, expect
 
 Array = npt.NDArray[Any]
@@ -246,9 +247,9 @@ def networks_of(
     if not any(row.any() for row in rows):
         raise InputError("the runs hold nothing but zeros in the mask: choose a mask with voxels in the brain.")
     sketch, learning = _sketcher(reductions.mask, watch), part(progress, 0.0, 0.95)
-    # One thread: the last bits of a product depend on how many there are, and the same call shall give the same maps,
+    # One thread a product: its last bits depend on how many there are, and the same call shall give the same maps,
     # whatever else the program is at.
-    with one_thread():
+    with one_thread(), two_threads():
         if params.method == "dictionary":
             learned = _dictionary(rows, _order_in_file(reductions.mask), seeds, params, learning, sketch)
         else:
@@ -369,15 +370,20 @@ def _told(empty: list[int], of: int, params: Networks, start: Maps | Regions | N
     if not empty:
         return []
     which = f"{len(empty)} of {of} networks" if start is None else listed([start_names(start)[i] for i in sorted(empty)])
-    sparse, more = f"at a sparsity of {params.alpha:g}", "lower the sparsity"
-    if params.method == "ica":
-        sparse, more = f"with a threshold ratio of {params.ratio:g}", "raise the threshold ratio"
+    sparse, more = _sparse(params)
     if len(empty) == of:
         raise InputError(f"no voxel has a weight in any of the {of} networks {sparse}: {more}.")
     return [
         f"{which} came out empty {sparse} and {'is' if len(empty) == 1 else 'are'} left out: "
         f"{more} to have all, or ask for fewer networks."
     ]
+
+
+def _sparse(params: Networks) -> tuple[str, str]:
+    """What makes maps small, and what is to be done where they are too small."""
+    if params.method == "ica":
+        return f"with a threshold ratio of {params.ratio:g}", "raise the threshold ratio"
+    return f"at a sparsity of {params.alpha:g}", "lower the sparsity"
 
 
 def _provenance(
@@ -391,11 +397,14 @@ def _provenance(
     """What made the maps, in plain values."""
     mask = reductions.mask
     voxels = int(np.count_nonzero(mask.data))
+    sizes = np.count_nonzero(result.data, axis=(1, 2, 3))
+    crumbs = of_crumbs(result.names, sizes, result.explained, voxels, *_sparse(params))
     return {
         "analysis": ANALYSIS,
         "parameters": params.to_dict(),
         "runs": [{"name": s.name, "volumes": s.n_volumes, "components": len(s.rows)} for s in reductions.subjects],
         "left_out": list(result.left_out),
+        "notices": [*reductions.notices, *crumbs],
         "mask": {"name": mask.name, "voxels": voxels, "mm3": round(voxels * mask.grid.voxel_volume, 3)},
         "start": None if start is None else [start_names(start)[i] for i in order],
         NETWORKS: account(result.names, result.explained),

@@ -20,8 +20,8 @@ def explained_variance(rows: Rows, maps: Array, total: float, progress: Progress
     Parameters
     ----------
     rows : (m × v) array
-        The stacked reductions. What the rows left out of them have along the maps is not counted, so the shares are at most
-        some thousandths too small.
+        The stacked reductions. What the rows left out of them have along the maps is not counted: the shares are some
+        thousandths too small, one or two hundredths together.
     maps : (k × v) array
         A map of zeros explains nothing.
     total : float

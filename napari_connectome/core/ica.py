@@ -17,6 +17,7 @@ import numpy.typing as npt
 from napari_connectome.core.errors import InputError, Progress, named, part, silent
 from napari_connectome.core.principal import column_pieces, inner_products, leading
 from napari_connectome.core.stacked import Rows
+from napari_connectome.core.threads import in_pieces
 
 Array = npt.NDArray[Any]
 
@@ -233,10 +234,14 @@ class _CubesOfMoments:
         k, count = white.shape
         self.i, self.j = np.triu_indices(k)
         self.moments = np.zeros((len(self.i), len(self.i)))
-        for piece in column_pieces((len(self.i), count)):
+
+        def moments_in(piece: slice) -> Array:
             x = white[:, piece] * np.sqrt(count)
             pairs = x[self.i] * x[self.j]
-            self.moments += pairs @ pairs.T / count
+            return np.asarray(pairs @ pairs.T / count)
+
+        for piece, moments in in_pieces(moments_in, column_pieces((len(self.i), count))):
+            self.moments += moments
             progress(piece.stop / count, DOING)
         self.twice = np.where(self.i == self.j, 1.0, 2.0)
 
@@ -266,12 +271,16 @@ class _CubesOfVoxels:
 
 def _over_voxels(turn: Array, white: Array, progress: Progress) -> Array:
     """E[(W x)³ xᵀ], the products in the type of what is given, their sum in float64."""
-    total, count = np.zeros(turn.shape), white.shape[1]
-    for piece in column_pieces(white.shape):
+
+    def cubes_in(piece: slice) -> Array:
         x = white[:, piece]
         y = turn @ x
         cubes = y * y
         cubes *= y
-        total += cubes @ x.T
+        return np.asarray(cubes @ x.T)
+
+    total, count = np.zeros(turn.shape), white.shape[1]
+    for piece, cubes in in_pieces(cubes_in, column_pieces(white.shape)):
+        total += cubes
         progress(piece.stop / count, DOING)
     return np.asarray(total * count)

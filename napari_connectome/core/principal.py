@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from napari_connectome.core.errors import Progress, part, silent
 from napari_connectome.core.stacked import Rows
+from napari_connectome.core.threads import in_pieces
 
 Array = npt.NDArray[Any]
 
@@ -29,37 +30,53 @@ def column_pieces(shape: tuple[int, ...]) -> list[slice]:
 
 def inner_products(rows: Rows, progress: Progress = silent) -> Array:
     """rows·rowsᵀ (m × m), float64, of (m × v) rows of any real type."""
-    gram = np.zeros((len(rows), len(rows)))
-    for piece in column_pieces(rows.shape):
+
+    def products_in(piece: slice) -> Array:
         some = rows[:, piece].astype(np.float64)
-        gram += some @ some.T
+        return np.asarray(some @ some.T)
+
+    gram = np.zeros((len(rows), len(rows)))
+    for piece, of_piece in in_pieces(products_in, column_pieces(rows.shape)):
+        gram += of_piece
         progress(piece.stop / rows.shape[1], "inner products")
     return gram
 
 
 def column_squares(rows: Rows) -> Array:
     """Sum of squares of each column (v,), float64, of (m × v) rows of any real type."""
-    out = np.empty(rows.shape[1])
-    for piece in column_pieces(rows.shape):
+
+    def squares_in(piece: slice) -> Array:
         some = rows[:, piece]
-        out[piece] = np.einsum("mv,mv->v", some, some, dtype=np.float64)
+        return np.asarray(np.einsum("mv,mv->v", some, some, dtype=np.float64))
+
+    out = np.empty(rows.shape[1])
+    for piece, squares in in_pieces(squares_in, column_pieces(rows.shape)):
+        out[piece] = squares
     return out
 
 
 def products(left: Array, rows: Rows, progress: Progress = silent, kind: npt.DTypeLike = np.float64) -> Array:
     """left·rows (k × v) of a (k × m) matrix and (m × v) rows of any real type, multiplied in float64."""
+
+    def products_in(piece: slice) -> Array:
+        return np.asarray(left @ rows[:, piece].astype(np.float64))
+
     out = np.empty((len(left), rows.shape[1]), dtype=kind)
-    for piece in column_pieces(rows.shape):
-        out[:, piece] = left @ rows[:, piece].astype(np.float64)
+    for piece, of_piece in in_pieces(products_in, column_pieces(rows.shape)):
+        out[:, piece] = of_piece
         progress(piece.stop / rows.shape[1], "products")
     return out
 
 
 def cross_products(rows: Rows, maps: Array, progress: Progress = silent) -> Array:
     """rows·mapsᵀ (m × k), float64, of (m × v) rows and (k × v) maps of any real type."""
+
+    def products_in(piece: slice) -> Array:
+        return np.asarray(rows[:, piece].astype(np.float64) @ maps[:, piece].astype(np.float64).T)
+
     out = np.zeros((len(rows), len(maps)))
-    for piece in column_pieces(rows.shape):
-        out += rows[:, piece].astype(np.float64) @ maps[:, piece].astype(np.float64).T
+    for piece, of_piece in in_pieces(products_in, column_pieces(rows.shape)):
+        out += of_piece
         progress(piece.stop / rows.shape[1], "products")
     return out
 

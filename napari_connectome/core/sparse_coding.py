@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_connectome.core.errors import Progress, part, silent
+from napari_connectome.core.threads import in_pieces
 
 Array = npt.NDArray[Any]
 
-AT_ONCE = 1 << 15
+AT_ONCE = 1 << 16
 """Weights descended together: with their products they fit the cache."""
 DOING = "sparse coding"
 SWEEPS = 4
@@ -54,11 +55,15 @@ def sparse_code(
     weights = np.zeros(products.shape) if start is None else np.array(start, dtype=np.float64)
     k, count = products.shape
     stride = max(256, AT_ONCE // max(1, k))
-    for first in range(0, count, stride):
-        piece = slice(first, min(first + stride, count))
-        step = part(progress, first / count, piece.stop / count)
-        weights[:, piece] = _code(gram, np.ascontiguousarray(products[:, piece]), alpha, weights[:, piece], tol, step)
-        step(1.0, DOING)
+    pieces = [slice(first, min(first + stride, count)) for first in range(0, count, stride)]
+
+    def coded(piece: slice) -> Array:
+        step = part(progress, piece.start / count, piece.stop / count)
+        return _code(gram, np.ascontiguousarray(products[:, piece]), alpha, weights[:, piece], tol, step)
+
+    for piece, code in in_pieces(coded, pieces):
+        weights[:, piece] = code
+        progress(piece.stop / count, DOING)
     return weights
 
 
