@@ -98,6 +98,7 @@ class ConfoundsPanel(QWidget):
         self.limit = NumberBox(0.01, 100.0, 0.1, "mm")
         self.limit.number = FD_LIMIT
         self.limit.setToolTip("Volumes that moved more than this since the last one are left out.")
+        self.limit.setAccessibleName("Censor by")
         self.summary = QLabel()
         self.summary.setWordWrap(True)
         buttons = QHBoxLayout()

@@ -52,7 +52,14 @@ class NumberBox(QDoubleSpinBox):
         The value shown and typed as "off": one of the bounds, or infinity.
     whole : bool
         Whether only whole numbers are taken.
+
+    Attributes
+    ----------
+    corrected : Signal(str)
+        A sentence, once something was typed that cannot be and another number was taken; "" when it is the past.
     """
+
+    corrected = Signal(str)
 
     def __init__(
         self,
@@ -67,6 +74,8 @@ class NumberBox(QDoubleSpinBox):
         super().__init__(parent)
         self._off, self._unit, self._whole = off, unit, whole
         self._last_on: float | None = None
+        self._corrected = self._unseen = False
+        self.lineEdit().textEdited.connect(self._forget)
         self.setDecimals(0 if whole else 30)  # what is kept; textFromValue decides what is shown
         self.setRange(_bounded(low), _bounded(high))
         self.setSingleStep(step)
@@ -82,17 +91,27 @@ class NumberBox(QDoubleSpinBox):
 
     @number.setter
     def number(self, number: float) -> None:
+        if _bounded(number) != self.value():  # not where what was taken comes back from those who follow it
+            self._forget()
         self.setValue(_bounded(number))
+
+    def settle(self) -> bool:
+        """Take what is typed; False, once, where another number was taken for it, which nobody has seen yet."""
+        self.interpretText()
+        unseen, self._unseen = self._unseen, False
+        return not unseen
+
+    def _forget(self, *_: Any) -> None:
+        """What was typed before is the past."""
+        self._unseen = False
+        if self._corrected and not self.signalsBlocked():
+            self._corrected = False
+            self.corrected.emit("")
 
     def textFromValue(self, value: float) -> str:  # noqa: N802
         """Show the shortest text that reads back as the same number."""
         number = _unbounded(value)
-        if self._off is not None and number == self._off:
-            return OFF
-        if math.isinf(number):
-            return "inf" if number > 0 else "-inf"
-        text = np.format_float_positional(number, trim="-")
-        return f"{text} {self._unit}" if self._unit else text
+        return OFF if self._off is not None and number == self._off else self._written(number)
 
     def valueFromText(self, text: str | None) -> float:  # noqa: N802
         """Read a number, "off" or "inf", with or without the unit."""
@@ -108,8 +127,15 @@ class NumberBox(QDoubleSpinBox):
         return (QValidator.State.Acceptable if fits else QValidator.State.Intermediate), text, position
 
     def fixup(self, text: str | None) -> str:
-        """Go back to the last good number when what was typed is none."""
-        return self.textFromValue(self.value())
+        """Take the nearest number that can be, or the last one where none was typed, and say so."""
+        typed = (text or "").strip()
+        number = self._read(typed)
+        taken = self.value() if number is None else self._nearest(number)
+        shown = self.textFromValue(taken)
+        becomes = f"{typed or 'nothing'} is no number, {shown} stays" if number is None else f"{typed} became {shown}"
+        self._corrected = self._unseen = True
+        self.corrected.emit(f"{self._called()} takes {self._allowed()}: {becomes}.")
+        return shown
 
     def stepBy(self, steps: int) -> None:  # noqa: N802
         """Step; from "off" go to the last number there was, and onto the grid of steps rather than past a bound."""
@@ -134,6 +160,30 @@ class NumberBox(QDoubleSpinBox):
             super().wheelEvent(event)
         else:
             event.ignore()
+
+    def _written(self, number: float) -> str:
+        if math.isinf(number):
+            return "inf" if number > 0 else "-inf"
+        text = np.format_float_positional(number, trim="-")
+        return f"{text} {self._unit}" if self._unit else text
+
+    def _nearest(self, number: float) -> float:
+        number = min(max(_bounded(number), self.minimum()), self.maximum())
+        return float(round(number)) if self._whole else number
+
+    def _called(self) -> str:
+        """Its title, which stands beside it or beside what it is a part of."""
+        parent = self.parentWidget()
+        return self.accessibleName() or (parent.accessibleName() if parent is not None else "") or "This box"
+
+    def _allowed(self) -> str:
+        """What may be typed, in words."""
+        low, high = _unbounded(self.minimum()), _unbounded(self.maximum())
+        kind = "whole numbers" if self._whole else "numbers"
+        if math.isfinite(low) and math.isfinite(high):
+            return f"{kind} from {low:g} to {self._written(high)}"
+        above, below = f" from {self._written(low)}" * math.isfinite(low), f" up to {self._written(high)}" * math.isfinite(high)
+        return kind + above + below
 
     def _read(self, text: str) -> float | None:
         text = text.strip().removesuffix(self._unit).strip().lower().replace(",", ".").replace("−", "-")
@@ -217,6 +267,7 @@ class _RowsBackend(backend.Container):
         label = QLabel(widget.label)
         label.setToolTip(widget.tooltip)
         label.setBuddy(widget.native)
+        widget.native.setAccessibleName(widget.label)
         self._layout.insertRow(position, label, widget.native)
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractSpinBox,
     QDockWidget,
     QFormLayout,
     QFrame,
@@ -21,6 +23,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_connectome.widgets.at_end import AtEnd
+from napari_connectome.widgets.form import NumberBox
 
 
 class Panel(QWidget):
@@ -37,6 +40,8 @@ class Panel(QWidget):
     ----------
     column : QVBoxLayout
         Where the parts go, from top to bottom; it scrolls when the dock is low.
+    correction : QLabel
+        Below them, always in sight: what became of a number that was typed and cannot be.
     """
 
     def __init__(self, viewer: Any) -> None:
@@ -54,9 +59,13 @@ class Panel(QWidget):
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.correction = words()
+        self.correction.setContentsMargins(6, 0, 6, 4)
+        self.correction.hide()
         outside = QVBoxLayout(self)
         outside.setContentsMargins(0, 0, 0, 0)
         outside.addWidget(scroll)
+        outside.addWidget(self.correction)
         self._scroll = scroll
         self._brought: QWidget | None = None
         self._bring_soon = self.timer(0, self._bring)
@@ -92,6 +101,22 @@ class Panel(QWidget):
         """Let go of the viewer; further calls do nothing."""
         _run_all(self._undo)
 
+    def _heed_numbers(self) -> None:
+        """Say it when a number cannot be what was typed, and take what is typed before a button is pressed."""
+        for box in self.findChildren(NumberBox):
+            box.corrected.connect(self._on_corrected)
+        for each in self.findChildren(QAbstractButton):
+            each.pressed.connect(self._take_numbers)
+
+    def _take_numbers(self) -> None:
+        # Pressing a button takes the focus from the box, which does it, but not on every system.
+        for box in self.findChildren(QAbstractSpinBox):
+            box.interpretText()
+
+    def _on_corrected(self, sentence: str) -> None:
+        self.correction.setText(sentence)
+        self.correction.setVisible(bool(sentence))
+
     def changeEvent(self, event: Any) -> None:  # noqa: N802
         """Notice being taken out of a dock."""
         # Not in event(): Qt calls that while Python takes the widget apart.
@@ -107,6 +132,7 @@ class Panel(QWidget):
         super().showEvent(event)
         if not self._placed:
             self._placed = True
+            self._heed_numbers()
             _name_tab(self)
             _share_place(self)
 
@@ -122,6 +148,7 @@ def row(title: str, *widgets: QWidget) -> QHBoxLayout:
     label = QLabel(title)
     label.setToolTip(widgets[0].toolTip())
     label.setBuddy(widgets[0])
+    widgets[0].setAccessibleName(title)
     line.addWidget(label)
     for i, widget in enumerate(widgets):
         line.addWidget(widget, 1 if i == 0 else 0)
@@ -135,6 +162,7 @@ def form(rows: dict[str, QWidget]) -> QFormLayout:
     for title, widget in rows.items():
         lines.addRow(title, widget)
         lines.labelForField(widget).setToolTip(widget.toolTip())
+        widget.setAccessibleName(title)
     return lines
 
 

@@ -59,6 +59,7 @@ class PointSource(QWidget):
         self.seed_choice.setToolTip("The seed whose map is shown; also chosen by selecting its point in the viewer.")
         self.radius = NumberBox(RADIUS["low"], RADIUS["high"], RADIUS["step"], RADIUS["unit"])
         self.radius.setToolTip("Radius of this seed's sphere.")
+        self.radius.setAccessibleName("Radius")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(row("Seeds", self.seeds_choice))

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Labels, Layer
-from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtWidgets import QLabel, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_connectome.analyses.seed_map import SeedMapper
 from napari_connectome.core.errors import InputError
@@ -19,6 +19,7 @@ from napari_connectome.layers.preview import is_preview
 from napari_connectome.layers.region_growth import RegionGrowth
 from napari_connectome.layers.region_seed import RegionSeed, shared_voxels
 from napari_connectome.layers.spatial import info
+from napari_connectome.widgets.form import NumberBox
 from napari_connectome.widgets.layer_choice import LayerChoice
 from napari_connectome.widgets.panel import Panel, row
 
@@ -73,10 +74,7 @@ class RegionSource(QWidget):
         self.layer_choice.setToolTip("The labels layer that holds the region, on the run's grid.")
         self.new = QPushButton("New")
         self.new.setToolTip("Add an empty labels layer on the run's grid and take up the brush, in three dimensions.")
-        self.label = QSpinBox()
-        self.label.setRange(1, LARGEST)
-        self.label.setKeyboardTracking(False)
-        self.label.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.label = NumberBox(1, LARGEST, whole=True)
         self.label.setToolTip("The region's label: the one the brush paints. The color picker in the viewer chooses it, too.")
         self.name = QLabel()
         self.name.setWordWrap(True)
@@ -189,16 +187,16 @@ class RegionSource(QWidget):
             self.region.label = int(self.region.layer.selected_label)
             self._tell()
 
-    def _on_label(self, label: int) -> None:
+    def _on_label(self) -> None:
         if self.region is not None:
-            self.region.layer.selected_label = label
+            self.region.layer.selected_label = int(self.label.number)
 
     def _tell(self) -> None:
         region = self.region
         with QSignalBlocker(self.label):
             if region is not None:
                 self.label.setMaximum(int(min(np.iinfo(region.layer.data.dtype).max, LARGEST)))
-            self.label.setValue(1 if region is None else region.label)
+            self.label.number = 1 if region is None else region.label
         self.label.setEnabled(region is not None)
         self.name.setText("" if region is None else region.name)
 

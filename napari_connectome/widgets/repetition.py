@@ -43,6 +43,7 @@ class RepetitionRow(QWidget):
         title = QLabel("TR")
         title.setToolTip(self.seconds.toolTip())
         title.setBuddy(self.seconds)
+        self.seconds.setAccessibleName(title.text())
         line = QHBoxLayout()
         line.addWidget(title)
         line.addWidget(self.seconds, 1)
@@ -74,8 +75,7 @@ class RepetitionRow(QWidget):
         return self._layer is not None and (bool(self.question.text()) or self.seconds.number != self._before)
 
     def _answer(self) -> None:
-        self.seconds.interpretText()
-        if self._layer is not None and self._is_new():
+        if self.seconds.settle() and self._layer is not None and self._is_new():
             set_tr(self._layer, self.seconds.number)
             self.ask(self._layer)
             self.answered.emit()

@@ -301,7 +301,8 @@ class RunList(QWidget):
         return unknown or [self.entries[i] for i in self.table.chosen if self.entries[i].grid is not None]
 
     def _use_tr(self) -> None:
-        self.seconds.interpretText()
+        if not self.seconds.settle():
+            return
         self._last_tr = self.seconds.number  # more files of the study may follow
         for entry in self._asked():
             if entry.layer is not None:

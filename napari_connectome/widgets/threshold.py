@@ -95,6 +95,7 @@ class ThresholdPanel(QWidget):
         self.way_choice = QComboBox()
         self.way_choice.setToolTip("What is thresholded.")
         self.number = NumberSlider()
+        self.number.setAccessibleName("Threshold")
         self.side_choice = ChoiceBox()
         self.side_choice.setToolTip("Which differences are kept: of both signs or of one. p stays two-sided.")
         self.within_choice = LayerChoice(self.viewer, self._fits_within, instead="everywhere")

@@ -229,7 +229,7 @@ def test_a_region_that_is_erased_while_the_run_is_prepared_again_stays_the_seed(
     _check(widget, small_run.run, layer.data, 3)
     layer.selected_label = 0
     _prepare(widget, until)
-    assert widget.live.region.region.label == widget.live.region.label.value() == 3
+    assert widget.live.region.region.label == widget.live.region.label.number == 3
     _check(widget, small_run.run, layer.data, 3)
 
 

@@ -1,9 +1,73 @@
 """What all dock widgets have in common, in a real window."""
 
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QDockWidget, QLabel, QTabBar
 
+from napari_connectome.analyses.networks import Networks
 from napari_connectome.widgets.at_end import AtEnd
-from napari_connectome.widgets.panel import Panel, words
+from napari_connectome.widgets.form import NumberBox, ParamsForm
+from napari_connectome.widgets.panel import Panel, button, row, words
+
+
+class Numbers(Panel):
+    """A panel that asks for numbers in a form and beside it, and notes them when a button is pressed."""
+
+    def __init__(self):
+        super().__init__(None)
+        self.form = ParamsForm(Networks(), fields=("n_components", "alpha"))
+        self.radius = NumberBox(0, 20, unit="mm")
+        self.noted = []
+        self.press = button("Note", "Note the numbers.", self._note)
+        self.column.addWidget(self.form)
+        self.column.addLayout(row("Radius", self.radius))
+        self.column.addWidget(self.press)
+
+    def _note(self):
+        self.noted.append((self.form.value.n_components, self.form.value.alpha, self.radius.number))
+
+
+@pytest.fixture
+def numbers(qtbot):
+    panel = Numbers()
+    qtbot.addWidget(panel)
+    panel.show()
+    return panel
+
+
+@pytest.mark.parametrize("in_focus", [True, False])
+@pytest.mark.parametrize(
+    ("which", "typed", "noted", "said"),
+    [
+        ("n_components", "6", (6, 10.0, 0.0), ""),
+        ("n_components", "1", (2, 10.0, 0.0), "Networks takes whole numbers from 2 to 500: 1 became 2."),
+        ("n_components", "501", (500, 10.0, 0.0), "Networks takes whole numbers from 2 to 500: 501 became 500."),
+        ("n_components", "2.7", (3, 10.0, 0.0), "Networks takes whole numbers from 2 to 500: 2.7 became 3."),
+        ("n_components", "six", (20, 10.0, 0.0), "Networks takes whole numbers from 2 to 500: six is no number, 20 stays."),
+        ("alpha", "2.5", (20, 2.5, 0.0), ""),
+        ("radius", "21", (20, 10.0, 20.0), "Radius takes numbers from 0 to 20 mm: 21 became 20 mm."),
+    ],
+)
+def test_what_is_typed_is_what_a_button_takes_or_what_became_of_it_is_in_sight(numbers, which, typed, noted, said, in_focus):
+    """Also where a button does not take the focus, as on a Mac."""
+    box = numbers.radius if which == "radius" else numbers.form.widget(which)
+    line = box.lineEdit()
+    if in_focus:
+        QTest.mouseClick(line, Qt.MouseButton.LeftButton)
+    else:
+        numbers.press.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    line.selectAll()
+    QTest.keyClicks(line, typed)
+    assert numbers.noted == []
+    QTest.mouseClick(numbers.press, Qt.MouseButton.LeftButton)
+    assert numbers.noted == [noted]
+    assert numbers.correction.text() == said
+    assert numbers.correction.isVisible() == bool(said)
+    QTest.mouseClick(numbers.press, Qt.MouseButton.LeftButton)
+    assert numbers.noted == [noted] * 2
+    QTest.keyClicks(line, "3")
+    assert not numbers.correction.isVisible()
 
 
 def test_an_ampersand_of_the_title_is_read_in_title_tab_and_menu(make_napari_viewer, qtbot):

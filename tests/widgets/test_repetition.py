@@ -54,6 +54,25 @@ def test_a_wrong_tr_can_be_corrected_at_any_time(row, how):
     assert row.answers == [0.8], "said again, nothing changes"
 
 
+@pytest.mark.parametrize("how", ["Enter", "Use"])
+def test_a_tr_that_cannot_be_is_seen_before_another_is_used(row, how):
+    def use():
+        if how == "Enter":
+            QTest.keyClick(row.seconds, Qt.Key.Key_Return)
+        else:
+            QTest.mouseClick(row.use, Qt.MouseButton.LeftButton)
+
+    layer = ours(2.0)
+    row.ask(layer)
+    type_in(row, "2000")  # milliseconds
+    use()
+    assert (row.answers, row.seconds.text()) == ([], "100 s")
+    type_in(row, "1.9")
+    use()
+    assert row.answers == [1.9]
+    assert run_of(layer).tr == 1.9
+
+
 @pytest.mark.parametrize(
     ("layer", "said", "offered"),
     [

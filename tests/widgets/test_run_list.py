@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.sources import RunSource
@@ -110,6 +112,18 @@ def test_the_tr_is_asked_for_once(runs, add, write, small_run):
     assert not runs.tr_row.isVisibleTo(runs)
     add(write("later.nii", tr=0))
     assert runs.seconds.number == 1.5  # more of the same study
+
+
+def test_a_tr_that_cannot_be_is_seen_before_another_is_used(runs, add, write):
+    add(write("a.nii", tr=0))
+    runs.panel.show()
+    for typed, known in (("0", None), ("2000", None), ("x", None), ("1.9", 1.9)):
+        line = runs.seconds.lineEdit()
+        line.selectAll()
+        QTest.keyClicks(line, typed)
+        QTest.mouseClick(runs.use_button, Qt.MouseButton.LeftButton)
+        assert runs.entries[0].tr == known
+        assert runs.panel.correction.text().startswith("TR takes numbers from 0.01 to 100 s: ") == (known is None)
 
 
 def test_a_wrong_tr_is_corrected_for_the_rows_selected(runs, add, write):
