@@ -119,8 +119,7 @@ def learn_networks(
     reductions = reduce_runs(
         runs, asked, mask=mask, leave_out=leave_out, resample=resample, executor=executor, progress=part(progress, 0.0, 0.6)
     )
-    maps = networks_of(reductions, params, start=start, progress=part(progress, 0.6, 1.0), watch=watch)
-    return replace(maps, provenance={**maps.provenance, "notices": list(reductions.notices)})
+    return networks_of(reductions, params, start=start, progress=part(progress, 0.6, 1.0), watch=watch)
 
 
 def reduce_runs(

@@ -70,10 +70,9 @@ class Learning:
         assert self.reductions is not None
         if not all(entry.optional for entry in self.failed):  # by the runs: the same one may fail in other words
             return None
-        maps = networks_of(
+        return networks_of(
             self.reductions, self.params, start=self.start, progress=part(progress, REDUCED, 1.0), watch=self._watch
         )
-        return replace(maps, provenance={**maps.provenance, "notices": list(self.reductions.notices)})
 
     def reduce(self, progress: Progress) -> None:
         """Reduce the runs; what could be done is kept also where the cluster was lost."""
