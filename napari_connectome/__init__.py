@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from napari_connectome.core.cleaning import clean as clean
     from napari_connectome.core.grid import Grid as Grid
     from napari_connectome.core.smoothing import smooth as smooth
-    from napari_connectome.core.values import Connectome as Connectome
+    from napari_connectome.core.connectomes import Connectome as Connectome
     from napari_connectome.core.values import Maps as Maps
     from napari_connectome.core.values import Regions as Regions
     from napari_connectome.core.values import Run as Run
@@ -53,7 +53,7 @@ _HOME = {
     "Cleaning": "core.cleaning",
     "ConditionTest": "analyses.condition_test",
     "Connectivity": "analyses.connectome",
-    "Connectome": "core.values",
+    "Connectome": "core.connectomes",
     "Grid": "core.grid",
     "Labeling": "analyses.labeling",
     "Maps": "core.values",

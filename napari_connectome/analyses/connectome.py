@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_connectome.core.connectomes import Connectome
 from napari_connectome.core.covariance import covariance, to_correlation, to_partial_correlation, to_precision
 from napari_connectome.core.errors import InputError, Progress, silent
 from napari_connectome.core.params import Params, param
-from napari_connectome.core.values import Connectome, Series, expect
+from napari_connectome.core.values import Series, expect
 from napari_connectome.core.words import some
 
 Array = npt.NDArray[Any]

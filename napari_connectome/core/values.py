@@ -388,65 +388,6 @@ class Series:
         return pd.DataFrame(self.data, columns=list(self.names), index=pd.Index(times, name="time"))
 
 
-@dataclass(frozen=True, eq=False)
-class Connectome:
-    """How strongly regions go together, for each of several subjects.
-
-    Parameters
-    ----------
-    matrices : (s, r, r) array
-        Symmetric; one subject's may be (r, r). A region without a series has NaN in its row and column.
-    names : sequence of str
-        Of the regions, in the order of the rows.
-    kind : str
-        "correlation", "partial_correlation", "covariance" or "precision".
-    shrinkage : (s,) array, optional
-        The share of each subject's covariance that was replaced by the same variance for all and no covariance; 0 for none. A
-        correlation is smaller by just this share.
-    coordinates : (r × 3) array, optional
-        x, y, z of the regions in mm.
-    """
-
-    matrices: Array
-    names: Sequence[str]
-    kind: str = "correlation"
-    shrinkage: Array | None = None
-    coordinates: Array | None = None
-
-    def __post_init__(self) -> None:
-        matrices = np.asarray(self.matrices, dtype=np.float64)
-        matrices = matrices[None] if matrices.ndim == 2 else matrices
-        if matrices.ndim != 3 or matrices.shape[1] != matrices.shape[2] or not len(matrices):
-            raise InputError(f"a connectome needs square matrices (s, r, r), and those given have shape {matrices.shape}.")
-        s, r = matrices.shape[:2]
-        if len(self.names) != r:
-            raise InputError(f"{len(self.names)} names were given for {r} regions: give one name a row.")
-        shrinkage = np.zeros(s) if self.shrinkage is None else np.asarray(self.shrinkage, dtype=np.float64).reshape(-1)
-        if len(shrinkage) != s:
-            raise InputError(f"{len(shrinkage)} shrinkages were given for {s} subjects: give one a subject.")
-        object.__setattr__(self, "matrices", matrices)
-        object.__setattr__(self, "names", tuple(self.names))
-        object.__setattr__(self, "shrinkage", shrinkage)
-        if self.coordinates is not None:
-            places = np.asarray(self.coordinates, dtype=np.float64)
-            if places.shape != (r, 3):
-                raise InputError(f"the coordinates have shape {places.shape} for {r} regions: give x, y, z in mm for each.")
-            object.__setattr__(self, "coordinates", places)
-
-    @property
-    def mean(self) -> Array:
-        """The mean over subjects (r × r), of each pair over those that have it; NaN where none has."""
-        known = np.isfinite(self.matrices)
-        count = known.sum(axis=0)
-        total = np.where(known, self.matrices, 0.0).sum(axis=0)
-        return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))
-
-    def to_frame(self, subject: int | None = None) -> pd.DataFrame:
-        """One subject's matrix, or the mean, as a table with the names on both sides."""
-        matrix = self.mean if subject is None else self.matrices[subject]
-        return pd.DataFrame(matrix, index=list(self.names), columns=list(self.names))
-
-
 _MADE = {
     Run: "load_run(path) or Run(data, grid, tr)",
     Volume: "load_volume(path) or Volume(data, grid)",

@@ -7,8 +7,8 @@ from sklearn.covariance import EmpiricalCovariance, LedoitWolf
 
 from napari_connectome import Series
 from napari_connectome.analyses.connectome import Connectivity, connectome
+from napari_connectome.core.connectomes import Connectome
 from napari_connectome.core.errors import Cancelled, InputError
-from napari_connectome.core.values import Connectome
 
 KINDS = ("correlation", "partial_correlation", "covariance", "precision")
 

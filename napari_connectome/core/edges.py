@@ -1,0 +1,67 @@
+"""The edges of a matrix: its pairs of regions, strongest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_connectome.core.errors import InputError
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Edges:
+    """Pairs of regions and how strongly they go together, of falling magnitude.
+
+    Parameters
+    ----------
+    rows, columns : (e,) int arrays
+        The numbers of the two regions of each edge, rows > columns.
+    weights : (e,) float64 array
+        Of falling magnitude; among equals in the order of the lower triangle. No NaN.
+    """
+
+    rows: Array
+    columns: Array
+    weights: Array
+
+    @classmethod
+    def of(cls, matrix: Array) -> Self:
+        """All edges of a symmetric matrix (r × r) but those that are NaN: sorted once, so that a threshold is a cut."""
+        rows, columns = np.tril_indices(len(matrix), k=-1)
+        weights = np.asarray(matrix, dtype=np.float64)[rows, columns]
+        known = np.flatnonzero(np.isfinite(weights))
+        order = known[np.argsort(-np.abs(weights[known]), kind="stable")]
+        return cls(rows[order], columns[order], weights[order])
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    def first(self, count: int) -> Self:
+        """The strongest so many."""
+        return type(self)(self.rows[:count], self.columns[:count], self.weights[:count])
+
+    def above(self, value: float) -> Self:
+        """Those of this magnitude and more, zeros left out."""
+        size = -np.abs(self.weights)
+        count = min(int(np.searchsorted(size, -value, side="right")), int(np.searchsorted(size, 0.0, side="left")))
+        return self.first(count)
+
+    def strongest(self, percent: float) -> Self:
+        """The strongest percent of all edges: what ``nilearn.plotting.plot_connectome`` keeps at ``f"{100 - percent:g}%"``."""
+        return self.above(self.limit(percent))
+
+    def limit(self, percent: float) -> float:
+        """The magnitude from which on edges belong to the strongest percent: that percentile of all magnitudes, as nilearn's.
+
+        nilearn adds 1e-5 to it, so that the edge that lies on it is left out.
+        """
+        if not 0 <= percent <= 100:
+            raise InputError(f"the share of edges to keep is {percent} % and must be between 0 and 100.")
+        if not len(self):
+            return 0.0
+        return float(np.percentile(np.abs(self.weights), 100 - percent)) + (1e-5 if percent < 100 else 0.0)
