@@ -85,6 +85,7 @@ class NetworkLearning(QWidget):
         self.learning: Learning | None = None
         self._began = 0.0
         self._mean_told = False
+        self._earlier = ""  # account of the last learning that came to something
         self._after: Any = None  # what goes on once runs are left out
         self.preview = Preview(self.viewer, OWNER)
         self.background = Background(self.viewer, OWNER)
@@ -171,6 +172,7 @@ class NetworkLearning(QWidget):
         if learning is None:
             return
         self._clear_preview()
+        self.account.hide()
         self.learning, self._began, self._mean_told = learning, time.monotonic(), False
         self.work.run(learning.learn, then=self._on_learned)
         self._look.start()
@@ -182,6 +184,7 @@ class NetworkLearning(QWidget):
         self._keep()
         if self.runs.busy:
             self.say("The headers of the runs are still being read: press again in a moment.")
+            self._tell_earlier()
             return None
         try:
             entries = self.runs.usable()
@@ -267,6 +270,7 @@ class NetworkLearning(QWidget):
     def _on_cancelled(self) -> None:
         self._stopped()
         self.say("Cancelled; nothing was changed." + self._kept_in_words())
+        self._tell_earlier()
 
     def _on_stopping(self) -> None:
         """Show no more of it."""
@@ -352,12 +356,18 @@ class NetworkLearning(QWidget):
         n = leave_out or len(self.runs.troubles())
         self.leave_out_button.setText(f"Leave out {some(n, 'run')} and go on")
         self.leave_out_button.setVisible(0 < n < len(self.runs.used))
+        self._tell_earlier()
         self._panel.bring(self.leave_out_button if n else self.message)
 
     def _tell(self, sentence: str) -> None:
         self.account.setText(sentence)
         self.account.show()
         self._panel.bring(self.account)
+
+    def _tell_earlier(self) -> None:
+        """Beside what came of this learning: what came of the one before."""
+        self.account.setText(f"Learned before: {self._earlier}")
+        self.account.setVisible(bool(self._earlier))
 
     def _account(self, maps: NetworkMaps, reductions: Reductions, seconds: float) -> None:
         inside = "" if maps.mask is None else f" in {int(np.count_nonzero(maps.mask.data)):,} voxels"
@@ -369,7 +379,8 @@ class NetworkLearning(QWidget):
         if reductions.left_out:
             parts.append(f"{', '.join(self.runs.failed)} left out.")
         parts += [f"{sentence[:1].upper()}{sentence[1:]}" for sentence in maps.left_out[len(reductions.left_out) :]]
-        self._tell(" ".join(parts) + self._kept_in_words() + NEXT)
+        self._earlier = " ".join(parts)
+        self._tell(self._earlier + self._kept_in_words() + NEXT)
 
     def _kept_in_words(self) -> str:
         if self.kept is None or not self.kept.subjects:

@@ -329,6 +329,48 @@ def test_what_cannot_be_learned_is_one_sentence(learning, learn, changes, senten
     assert learning.kept is not None  # what was reduced is not lost
 
 
+@pytest.mark.parametrize("how", ["nothing comes of it", "no run", "cancelled"])
+def test_an_account_of_before_does_not_read_as_that_of_a_failure(learning, learn, monkeypatch, how):
+    from napari_connectome.widgets.work import Job
+
+    def without_the_account():
+        assert learning.message.isVisibleTo(learning)
+        return not learning.account.isVisibleTo(learning)
+
+    original = Job._progress
+
+    def stop(job, fraction, doing):
+        job.cancel()
+        original(job, fraction, doing)
+
+    def fail():
+        with monkeypatch.context() as patch:
+            if how == "cancelled":
+                patch.setattr(Job, "_progress", stop)
+            elif how == "no run":
+                learning.runs.leave_out(learning.runs.entries)
+            learning.form.value = learning.form.value.replace(alpha=1e6)
+            learn()
+
+    fail()
+    assert without_the_account(), "there is none of before"
+    for entry in learning.runs.entries:
+        entry.used = True
+    learning.form.value = learning.form.value.replace(alpha=1.0)
+    learn()
+    learned = learning.account.text()
+    assert learned.startswith("4 networks of 4 runs")
+    fail()
+    fail()
+    assert learning.account.isVisibleTo(learning)
+    assert learning.account.text().startswith("Learned before: 4 networks of 4 runs")
+    assert learning.account.text().removeprefix("Learned before: ") in learned
+    assert "Go on under" not in learning.account.text()
+    learning.learn_button.click()
+    assert not learning.account.isVisibleTo(learning) or how == "no run"
+    learning.work.close()
+
+
 def test_a_cluster_that_is_not_there_is_one_sentence(learning, learn, monkeypatch):
     from contextlib import contextmanager
 
