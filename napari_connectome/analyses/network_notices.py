@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,12 +17,12 @@ FEW = 0.1
 """Of the voxels that each had, were all given the same number: who has fewer, has few."""
 
 
-def of_crumbs(names: tuple[str, ...], voxels: Array, explained: Array, inside: int, sparse: str, more: str) -> list[str]:
+def of_crumbs(names: Sequence[str], voxels: Array, explained: Array, inside: int, sparse: str, more: str) -> list[str]:
     """A sentence on the networks that have few voxels and explain next to nothing, if there are any.
 
     Parameters
     ----------
-    names : tuple of str
+    names : sequence of str
     voxels : (k,) int array
         How many voxels each has.
     explained : (k,) float64 array

@@ -17,6 +17,7 @@ import pandas as pd
 
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.params import Params, param
+from napari_connectome.core.words import some
 
 Array = npt.NDArray[Any]
 
@@ -118,11 +119,15 @@ def cleaning_matrix(
         basis = _orthonormal(nuisance_left, largest, cleaning.standardize_confounds)
         matrix = matrix - basis @ (basis.T @ matrix)
     if not _size(matrix) > 1e-6 * size:
-        raise InputError(
-            f"nothing is left of the {len(kept)} volumes after cleaning with {nuisance.shape[1]} confound columns and this "
-            "band: take fewer confounds, a wider band or a longer run."
-        )
+        raise InputError(_nothing_left(len(kept), nuisance.shape[1], filtered=band is not None))
     return np.ascontiguousarray(matrix)
+
+
+def _nothing_left(n_volumes: int, n_confounds: int, *, filtered: bool) -> str:
+    """What to say where cleaning took all there was."""
+    by = [f"cleaning with {some(n_confounds, 'confound column')}"] * bool(n_confounds) + ["filtering"] * filtered
+    cures = ["fewer confounds"] * bool(n_confounds) + ["a wider band"] * filtered + ["a longer run"]
+    return f"nothing is left of the {n_volumes} volumes after {' and '.join(by) or 'detrending'}: take {' or '.join(cures)}."
 
 
 def clean(

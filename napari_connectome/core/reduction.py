@@ -76,17 +76,14 @@ def reduce_time(matrix: Array) -> TimeReduction:
     values, vectors = np.linalg.eigh(centred.T @ centred)
     values, vectors = values[::-1], vectors[:, ::-1]
     if not len(values) or not values[0] > 1e-20:
-        raise InputError(
-            "the cleaning leaves nothing of the series: use fewer confounds, a wider band or fewer censored volumes."
-        )
+        raise InputError(f"the cleaning leaves nothing of the series: {_cure(matrix)}.")
     kept = values > values[0] * NEGLIGIBLE**2
     removed = vectors[:, ~kept]
     values, vectors = values[kept], vectors[:, kept]
     effective = float(values.sum() ** 2 / (values**2).sum())
     if effective < FEWEST:
         raise InputError(
-            f"the cleaning leaves {effective:.1f} independent volumes of {len(matrix)}, too few to correlate: "
-            "use fewer confounds, a wider band or fewer censored volumes."
+            f"the cleaning leaves {effective:.1f} independent volumes of {len(matrix)}, too few to correlate: {_cure(matrix)}."
         )
     singular = np.sqrt(values)
     weights = singular[:, None] * vectors.T
@@ -101,6 +98,19 @@ def reduce_time(matrix: Array) -> TimeReduction:
         effective=effective,
         removed=removed if only_removes else None,
     )
+
+
+def fewest_volumes(detrend: bool) -> int:
+    """Volumes a run needs if nothing but its mean, and the straight line where it is detrended, is taken out of it."""
+    return FEWEST + 1 + detrend
+
+
+def _cure(matrix: Array) -> str:
+    """What to do where too little is left of the columns of a cleaning matrix (t' × t)."""
+    n_volumes = matrix.shape[1]
+    if n_volumes < fewest_volumes(detrend=True):
+        return f"the run is too short, use one of {fewest_volumes(detrend=True)} volumes or more"
+    return "use fewer confounds, a wider band or fewer censored volumes"
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from napari_connectome.core.cleaning import Cleaning, cleaning_matrix
 from napari_connectome.core.errors import InputError, Progress, part, silent
 from napari_connectome.core.pages import zeros
 from napari_connectome.core.principal import leading, sketched
-from napari_connectome.core.reduction import FEWEST, TimeReduction, extent, reduce_time
+from napari_connectome.core.reduction import FEWEST, TimeReduction, extent, fewest_volumes, reduce_time
 from napari_connectome.core.smoothing import apply_axes, axis_matrix, kernel_radius
 from napari_connectome.core.streams import RunStream
 from napari_connectome.core.threads import one_thread
@@ -28,6 +28,8 @@ UNLIKE = 1.5
 """Times as many volumes as the shortest run has: from there on it is told."""
 COLUMNS = 1024
 """Voxels multiplied together."""
+UNUSUAL = 1e15
+"""Values beyond this, or below its inverse, have squares beyond those of float32 sooner or later."""
 SMALL, OVERSAMPLES = 500, 10
 """nilearn's: up to this many voxels and volumes it decomposes exactly; how many more directions than rows it looks in."""
 
@@ -153,7 +155,7 @@ def reduce_subject(
         rows, level = _collect(stream, mask.data, time, fwhm)
         _scale(rows, level, cleaning.standardize, len(time.basis))
         if not any(row.any() for row in rows):
-            raise InputError(f"no voxel of the mask changes over time in {head.name}, which may hold zeros only: leave it out.")
+            raise InputError(_why_nothing_is_left(head.name, level))
         gram = _inner_products(rows)
         count = min(n, len(time.weights))
         sketch = None if seed is None else _sketch(gram, time, rows.shape[1], count, seed)
@@ -181,8 +183,27 @@ def require_usable(run: Run, cleaning: Cleaning) -> TimeReduction:
     """What cleaning makes of the volumes of a run; one sentence where too few of them are left. Its data are not looked at."""
     kept = run.n_volumes if run.keep is None else int(run.keep.sum())
     if kept < FEWEST:
-        raise InputError(f"{run.name} has {_count(kept, 'volume')} and {FEWEST} at least are needed: leave it out.")
+        of, cure = (
+            (f" of {run.n_volumes} that are not censored", "censor fewer")
+            if kept < run.n_volumes
+            else ("", "give a longer run")
+        )
+        raise InputError(
+            f"{run.name} has {_count(kept, 'volume')}{of} and {fewest_volumes(cleaning.detrend)} at least are needed: {cure}, "
+            "or learn without it."
+        )
     return reduce_time(cleaning_matrix(run.n_volumes, run.tr, cleaning, confounds=run.confounds, keep=run.keep))
+
+
+def _why_nothing_is_left(name: str, level: Array) -> str:
+    """What to say of a run none of whose voxels, with these means (v,), has a signal."""
+    size = float(np.abs(np.nan_to_num(level)).max(initial=0.0))
+    if size > UNUSUAL or 0 < size < 1 / UNUSUAL:
+        much = "large" if size > 1 else "small"
+        return (
+            f"the values of {name}, about {size:.0e}, are too {much} to be squared: multiply them so that they are near 1000."
+        )
+    return f"no voxel of the mask changes over time in {name}: check the file and the mask, or learn without this run."
 
 
 def _count(number: int, what: str) -> str:

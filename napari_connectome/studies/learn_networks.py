@@ -25,6 +25,7 @@ from napari_connectome.core.resampling import resample
 from napari_connectome.core.sources import RunSource, Source
 from napari_connectome.core.subject import Reductions, SubjectReduction, reduce_subject, require_usable
 from napari_connectome.core.values import Maps, Regions, Volume, expect
+from napari_connectome.core.words import some
 from napari_connectome.io.run_file import RunFile
 from napari_connectome.studies.distribute import Failure, each, failure_of
 from napari_connectome.studies.sources import Named, Spooled, as_sources, grid_of, key_of, stream_of
@@ -273,15 +274,17 @@ class _Study:
 
     def _require_grid(self, sources: list[Source], grid: Grid | None) -> None:
         """Note a failure for each run on another grid than the mask's, or else than that of most."""
-        others = "the mask"
+        others, why = "the mask", ""
         if grid is None and (grid := self._reference(sources)) is not None:
             others = next(name for name, own in self.grids.items() if own is grid)
+            same = sum(own is not None and grid.matches(own) for own in self.grids.values())
+            why = f" ({same} of {some(len(sources), 'run')} {'has' if same == 1 else 'have'} that grid)"
         for name, own in self.grids.items():
             try:
                 if grid is not None and own is not None:
                     grid.require(own, others, name)
             except InputError as error:
-                self.failures.append(Failure(name, str(error)))
+                self.failures.append(Failure(name, f"{str(error).rstrip('.')}, or give resample=True{why}."))
 
     def _require(self, left: Sequence[Any], reductions: Reductions | None = None) -> None:
         """Raise where failed runs may not be left out, or none is left to go on with."""

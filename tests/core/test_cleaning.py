@@ -279,8 +279,15 @@ def table_with(value, column="csf", row=0):
         bad("2 of 2 volumes are kept", n=2),
         bad("for 168 volumes: give one True or False", keep=np.ones(T + 1, dtype=bool)),
         bad("type int64 for 168 volumes", keep=np.arange(T)),
-        bad("nothing is left of the 168 volumes", confounds=np.random.default_rng(0).standard_normal((T, T))),
-        bad("nothing is left of the 40 volumes", keep=np.arange(T) < 40, confounds=np.random.default_rng(0).random((T, 60))),
+        bad(
+            "nothing is left of the 168 volumes after cleaning with 168 confound columns: take",
+            confounds=np.random.default_rng(0).standard_normal((T, T)),
+        ),
+        bad(
+            "nothing is left of the 40 volumes after cleaning with 60 confound columns: take fewer confounds or a longer run",
+            keep=np.arange(T) < 40,
+            confounds=np.random.default_rng(0).random((T, 60)),
+        ),
     ],
 )
 def test_one_sentence_for_what_cannot_be_used(n, tr, options, confounds, keep, match):

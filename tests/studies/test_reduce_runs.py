@@ -197,10 +197,21 @@ def _with(run, t, value):
 
 
 BAD = {
-    "one volume": (lambda: _run(2, t=1), "sub-02 has 1 volume and 4 at least"),
-    "two volumes": (lambda: _run(2, t=2), "sub-02 has 2 volumes and 4 at least"),
-    "other size": (lambda: _run(2, grid=OTHER), "sub-02 is on a 7×10×9 grid and (sub-01|the mask) on 8×10×9: resample sub-02"),
-    "other place": (lambda: _run(2, grid=AWAY), "sub-02 has the size of (sub-01|the mask) but lies elsewhere"),
+    "one volume": (
+        lambda: _run(2, t=1),
+        "sub-02 has 1 volume and 6 at least are needed: give a longer run, or learn without it",
+    ),
+    "two volumes": (lambda: _run(2, t=2), "sub-02 has 2 volumes and 6 at least"),
+    "other size": (
+        lambda: _run(2, grid=OTHER),
+        r"sub-02 is on a 7×10×9 grid and (sub-01|the mask) on 8×10×9: resample sub-02 to (sub-01|the mask) first, "
+        r"or give resample=True( \(2 of 3 runs have that grid\))?\.$",
+    ),
+    "other place": (
+        lambda: _run(2, grid=AWAY),
+        "sub-02 has the size of (sub-01|the mask) but lies elsewhere .* or give resample=True",
+    ),
+    "four volumes": (lambda: _run(2, t=4), "sub-02: the cleaning leaves 2.0 .*: the run is too short, use one of 6 volumes"),
     "zeros": (lambda: _with(_run(2), slice(None), 0), "sub-02"),
     "NaN everywhere": (lambda: _with(_run(2), slice(None), np.nan), "sub-02"),
     "a volume of NaN": (lambda: _with(_run(2), 5, np.nan), "sub-02 has .* volume"),
@@ -263,6 +274,15 @@ def test_the_grid_of_most_is_that_of_all():
     runs = [_run(1, grid=OTHER), _run(2), _run(3)]
     left = reduce_runs(runs, PARAMS, leave_out=True)
     assert [s.name for s in left.subjects] == ["sub-02", "sub-03"]
+
+
+def test_of_as_many_runs_on_either_grid_it_is_said_which_is_kept():
+    runs = [_run(1, grid=OTHER), _run(2), _run(3), _run(4, grid=OTHER)]
+    with pytest.raises(RunsFailed) as caught:
+        reduce_runs(runs, PARAMS)
+    assert [failure.name for failure in caught.value.failures] == ["sub-02", "sub-03"]
+    assert all(sentence.endswith("to sub-01 first, or give resample=True (2 of 4 runs have that grid).")
+               for sentence in caught.value.sentences)  # fmt: skip
 
 
 @pytest.mark.parametrize("mask", [None, Volume(_brain(), GRID)])
