@@ -58,7 +58,6 @@ class Panel(QWidget):
         scroll.setWidget(inside)
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.correction = words()
         self.correction.setContentsMargins(6, 0, 6, 4)
         self.correction.hide()

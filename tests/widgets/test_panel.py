@@ -1,14 +1,17 @@
 """What all dock widgets have in common, in a real window."""
 
+from functools import partial
+
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QDockWidget, QLabel, QTabBar
+from qtpy.QtWidgets import QDockWidget, QLabel, QTabBar, QTabWidget
 
 from napari_connectome.analyses.networks import Networks
 from napari_connectome.widgets.at_end import AtEnd
 from napari_connectome.widgets.form import NumberBox, ParamsForm
 from napari_connectome.widgets.panel import Panel, button, row, words
+from napari_connectome.widgets.section import Section
 
 
 class Numbers(Panel):
@@ -85,6 +88,37 @@ def test_an_ampersand_of_the_title_is_read_in_title_tab_and_menu(make_napari_vie
     dock.hide()
     dock.show()
     assert dock.windowTitle() == "Dilation && labeling", "doubled once, not each time it is shown"
+
+
+@pytest.mark.parametrize(
+    "name", ["Correlation map", "Sphere seeds", "ROI t-test", "Dilation & labeling", "Dictionary-learning regions"]
+)
+def test_everything_can_be_reached_in_a_narrow_dock(make_napari_viewer, qtbot, name):
+    """At 240 pixels it fits, also beside the bar that scrolls it down; in a narrower one it scrolls sideways."""
+    viewer = make_napari_viewer(show=True)
+    viewer.open_sample("napari-connectome", "resting_group")
+    dock, panel = viewer.window.add_plugin_dock_widget("napari-connectome", name)
+    for section in panel.findChildren(Section):
+        section.expand()
+    for width in (240, 180):
+        viewer.window._qt_window.resizeDocks([dock], [width], Qt.Orientation.Horizontal)
+        for tabs in panel.findChildren(QTabWidget) or [None]:
+            for tab in range(tabs.count() if tabs else 1):
+                if tabs:
+                    tabs.setCurrentIndex(tab)
+                qtbot.waitUntil(partial(reached, panel, width), timeout=2000)
+                assert panel._scroll.horizontalScrollBar().isVisible() == (width == 180)
+
+
+def reached(panel, width):
+    """Whether all of a panel is seen or can be scrolled to, now that Qt has given everything its place."""
+    inside, bar = panel._scroll.widget(), panel._scroll.horizontalScrollBar()
+    fits = inside.minimumSizeHint().width() <= panel._scroll.viewport().width()
+    return (
+        panel.width() <= width
+        and inside.width() == panel._scroll.viewport().width() + bar.maximum()
+        and bar.isVisible() == (not fits)
+    )
 
 
 def test_names_in_sentences_are_no_markup(qtbot):
