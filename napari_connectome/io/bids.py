@@ -9,20 +9,43 @@ from pathlib import Path
 
 from napari_connectome.io.header import stem
 
+OF_A_RUN = ("sub", "ses", "task", "acq", "ce", "rec", "dir", "run")
+"""Entities that tell runs apart. Others say what was made of a run (space, res, desc), or are of one acquisition (echo)."""
 
-def belonging(bold: str | os.PathLike[str], folder: Path, *endings: str) -> Path | None:
+
+def belonging(bold: str | os.PathLike[str], folder: Path, *endings: str, of_one_run: bool = False) -> Path | None:
     """The file of a folder that has one of these endings and belongs to a run, or None.
 
-    Its entities (sub, ses, task, run, …) are all among those of the run; of several, the one that has the most.
+    Parameters
+    ----------
+    bold : path
+    folder : Path
+    *endings : str
+    of_one_run : bool
+        Whether a file is of one run only, and so must name all of `OF_A_RUN` that the run's own name does. Otherwise it may
+        be inherited: ``task-rest_events.tsv`` is for every run of that task.
+
+    Notes
+    -----
+    The entities of the file (sub, ses, task, run, …) are all among those of the run, ``run-1`` being ``run-01``; of several
+    files, the one that has the most, and those that are written the same.
     """
-    entities = set(stem(bold).split("_"))
-    best: tuple[int, Path] | None = None
+    entities = stem(bold).split("_")
+    required = {_read(word) for word in entities if word.partition("-")[0] in OF_A_RUN} if of_one_run else set()
+    best: tuple[tuple[int, int], Path] | None = None
     for ending in endings:
         for file in sorted(folder.glob(f"*{ending}")):
-            own = set(file.name.removesuffix(ending).split("_"))
-            if own <= entities and (best is None or len(own) > best[0]):
-                best = len(own), file
+            words = file.name.removesuffix(ending).split("_")
+            own = {_read(word) for word in words}
+            rank = len(own), len(set(words) & set(entities))
+            if required <= own <= {_read(word) for word in entities} and (best is None or rank > best[0]):
+                best = rank, file
     return None if best is None else best[1]
+
+
+def _read(entity: str) -> str:
+    """A part of a name, its number without leading zeros: fMRIPrep has written run-1 for run-01."""
+    return re.sub(r"^(run|echo)-0+(?=\d)", r"\1-", entity)
 
 
 def folders_of(bold: str | os.PathLike[str]) -> Iterator[Path]:

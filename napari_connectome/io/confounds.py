@@ -99,10 +99,11 @@ def find_confounds(bold: str | os.PathLike[str]) -> Path | None:
     """The confounds table that BIDS naming puts beside a run, or None.
 
     A table ``*_desc-confounds_timeseries.tsv``, ``*_desc-confounds_regressors.tsv`` or ``*_confounds.tsv`` of the same folder
-    whose entities (sub, ses, task, run, …) are all among those of the run; of several, the one that has the most.
+    whose entities are all among those of the run, and that names the same subject, session, task and run, as far as the run's
+    name does: the table of another run, or of none, is not taken. ``run-1`` is ``run-01``.
     """
     endings = ("_desc-confounds_timeseries.tsv", "_desc-confounds_regressors.tsv", "_confounds.tsv")
-    return belonging(bold, Path(bold).parent, *endings)
+    return belonging(bold, Path(bold).parent, *endings, of_one_run=True)
 
 
 def read_confounds(path: str | os.PathLike[str], n_volumes: int, *, start: int | None = None) -> pd.DataFrame:

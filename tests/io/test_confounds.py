@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from nilearn.interfaces.fmriprep import load_confounds, load_confounds_strategy
 from nilearn.interfaces.fmriprep import load_confounds_utils as theirs
 
@@ -224,6 +226,44 @@ def test_found_beside_the_run(tmp_path, derivative):
     (tmp_path / "sub-03_task-rest_bold_confounds.tsv").touch()
     assert find_confounds(tmp_path / "sub-03_task-rest_bold_space-T1w_preproc.nii.gz").name.startswith("sub-03")
     assert find_confounds(tmp_path / "nowhere" / "bold.nii") is None
+
+
+SUFFIX = "_desc-confounds_timeseries.tsv"
+RUN = {
+    "sub": st.sampled_from(["01", "1", "10"]),
+    "ses": st.sampled_from(["1", "2"]),
+    "task": st.sampled_from(["rest", "nback"]),
+    "acq": st.sampled_from(["mb"]),
+    "dir": st.sampled_from(["AP", "PA"]),
+    "run": st.sampled_from(["1", "01", "2", "3"]),
+}
+MADE = {"space": st.just("MNI152NLin2009cAsym"), "res": st.just("2"), "desc": st.just("preproc"), "echo": st.just("2")}
+
+
+def _name(entities):
+    return "_".join(f"{key}-{value}" for key, value in entities.items())
+
+
+def _same(one, other):
+    number = [{key: int(value) if key == "run" else value for key, value in each.items()} for each in (one, other)]
+    return number[0] == number[1]
+
+
+@given(
+    run=st.fixed_dictionaries({}, optional=RUN).filter(bool),
+    made=st.fixed_dictionaries({}, optional=MADE),
+    tables=st.lists(st.fixed_dictionaries({}, optional=RUN).filter(bool), max_size=8),
+)
+def test_the_table_of_this_very_run_is_found_and_no_other(tmp_path_factory, run, made, tables):
+    folder = tmp_path_factory.mktemp("bids")
+    for table in tables:
+        (folder / f"{_name(table)}{SUFFIX}").touch()
+    found = find_confounds(folder / f"{_name(run | made)}_bold.nii.gz")
+    right = [f"{_name(table)}{SUFFIX}" for table in tables if _same(table, run)]
+    assert (found is not None) == bool(right)
+    if right:
+        assert found.name in right
+        assert found.name == f"{_name(run)}{SUFFIX}" or f"{_name(run)}{SUFFIX}" not in right
 
 
 def test_real_table(real_data):
