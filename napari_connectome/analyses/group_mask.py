@@ -11,6 +11,7 @@ import numpy.typing as npt
 from napari_connectome.analyses.brain_mask import require_brain
 from napari_connectome.core.errors import InputError, Progress, silent
 from napari_connectome.core.masks import background_mask, epi_mask, mean_volume, tidy
+from napari_connectome.core.params import number
 from napari_connectome.core.values import Run, Volume
 
 Array = npt.NDArray[Any]
@@ -67,8 +68,7 @@ def common_mask(masks: Sequence[Volume], threshold: float = 0.5, connected: bool
     """
     if not masks:
         raise InputError("there is no mask to join: give one at least.")
-    if not 0 <= threshold <= 1:
-        raise InputError(f"the threshold of the common mask is {threshold} and must be a share between 0 and 1.")
+    threshold = number("the threshold of the common mask", threshold, low=0.0, high=1.0)
     grid = masks[0].grid
     for mask in masks[1:]:
         grid.require(mask.grid, masks[0].name, mask.name)

@@ -169,6 +169,11 @@ def _nothing(parts: MapParts, params: RegionExtraction, way: Way, largest: float
             f"the threshold keeps weights of {way.level:.4g} and more, and the largest of the maps is {parts.largest:.4g}: "
             "give a lower one."
         )
+    if way.fwhm > 0 and parts.highest >= way.level:
+        return (
+            f"what the threshold keeps of the maps has no peak once it is smoothed by {way.fwhm:g} mm: give a smaller width, "
+            "or take connected components."
+        )
     return "what the threshold keeps of the maps has no positive peak: give a lower one, or take connected components."
 
 

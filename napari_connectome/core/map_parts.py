@@ -99,6 +99,11 @@ class MapParts:
         """The size of the largest weight."""
         return float(self._sizes[-1]) if len(self._sizes) else 0.0
 
+    @property
+    def highest(self) -> float:
+        """The largest positive weight; 0 where there is none."""
+        return float(self._positive[-1]) if len(self._positive) else 0.0
+
     def ratio_level(self, ratio: float) -> float:
         """The level that leaves as many weights of all maps as one map has voxels, times `ratio` (above 0, up to k)."""
         return percentile(self._sizes, 100.0 - (100.0 / len(self)) * ratio, self._maps.size - len(self._sizes))

@@ -13,12 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_connectome.core.errors import InputError, Progress, silent
+from napari_connectome.core.params import number
 from napari_connectome.core.values import Maps, Run, Volume
 
 Array = npt.NDArray[Any]
 Image = TypeVar("Image", Run, Volume, Maps)
 
 FWHM_PER_SIGMA = float(np.sqrt(8 * np.log(2)))
+WIDEST = 1000.0
+"""mm; several heads."""
 TRUNCATE = 4.0
 """Standard deviations after which the kernel ends, as in scipy and nilearn."""
 
@@ -58,9 +61,7 @@ def apply_axes(data: Array, matrices: Sequence[Array]) -> Array:
 
 def require_fwhm(fwhm: float) -> float:
     """Return `fwhm` in mm or raise one sentence."""
-    if not isinstance(fwhm, int | float | np.number) or not (np.isfinite(fwhm) and fwhm >= 0):
-        raise InputError(f"the smoothing width is {fwhm} mm and must be one number, 0 (off) or more.")
-    return float(fwhm)
+    return float(number("the smoothing width", fwhm, low=0.0, high=WIDEST, unit="mm", off=0.0))
 
 
 def smooth_array(data: Array, fwhm: float, voxel_size: Sequence[float]) -> Array:

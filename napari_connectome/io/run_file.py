@@ -14,8 +14,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from napari_connectome.core.errors import InputError, Progress, silent
+from napari_connectome.core.params import number
 from napari_connectome.core.streams import RunStream
-from napari_connectome.core.values import Run
+from napari_connectome.core.values import Run, checked_tr
 from napari_connectome.io.header import open_header, stem
 from napari_connectome.io.load import Opened, load_run, open_header_only, seconds_of
 from napari_connectome.io.pixels import read_volumes
@@ -56,6 +57,10 @@ class RunFile:
     def __post_init__(self) -> None:
         if not isinstance(self.path, str | os.PathLike) or "\0" in os.fspath(self.path):
             raise InputError(f"the path of a run is {self.path!r} and must be that of a 4-D image: correct it.")
+        limit = number("the limit of framewise displacement", self.fd_limit, low=0.0, unit="mm", off=math.inf)
+        object.__setattr__(self, "fd_limit", limit)
+        if self.tr is not None:
+            object.__setattr__(self, "tr", checked_tr(self.tr, f"the TR of {self.name}"))
 
     @property
     def name(self) -> str:

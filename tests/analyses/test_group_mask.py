@@ -65,7 +65,7 @@ def test_what_gives_no_mask_is_told():
         (lambda: common_mask([]), "there is no mask to join"),
         (lambda: common_mask([Volume(mask, GRID) for mask in apart]), "the common mask is empty"),
         (lambda: common_mask([Volume(apart[0], GRID, name="large"), other]), "small is on a 3×3×3 grid and large on 12×16×14"),
-        (lambda: common_mask([Volume(apart[0], GRID)], 1.5), "must be a share between 0 and 1"),
+        (lambda: common_mask([Volume(apart[0], GRID)], 1.5), "must lie between 0 and 1"),
         (lambda: mask_of(_run(1), "auto"), "must be one of epi, background"),
         (
             lambda: mask_of(_run(1).replace(data=np.zeros((6, *GRID.shape)))),

@@ -121,6 +121,8 @@ def test_parts_of_labels_keep_their_names():
 
 
 GRID = nc.Grid((16, 18, 20), np.diag([3.0, 3.0, 3.0, 1.0]))
+BALL = np.exp(-((np.argwhere(np.ones((9, 11, 10))) - [4, 5, 5]) ** 2).sum(axis=1) / 4).reshape(1, 9, 11, 10)
+TINY = nc.Maps(BALL.astype("f4"), nc.Grid((9, 11, 10), np.diag([4.0, 4.0, 4.0, 1.0])))
 MAPS = nc.Maps(_maps(np.random.default_rng(5), GRID.shape, 4), GRID, ["DMN", "visual", "motor", "noise"], {"seed": 5})
 
 
@@ -188,6 +190,7 @@ def test_nan_counts_as_zero_and_the_maps_stay_as_they_were():
         (MAPS, {"min_size": 1e6}, r"no region larger than 1e\+06 mm³ was found, the largest has \d+"),
         (nc.Maps(np.zeros((2, *GRID.shape)), GRID), {}, "the maps are 0 everywhere"),
         (nc.Maps(-np.abs(MAPS.data), GRID), {}, "has no positive peak"),
+        (TINY, {"fwhm": 50.0, "threshold": 0.2}, "has no peak once it is smoothed by 50 mm: give a smaller width"),
         (nc.Maps(np.zeros((0, *GRID.shape)), GRID), {}, "there are no maps"),
         (nc.Regions(np.zeros(GRID.shape, int), GRID), {}, "the labels are 0 everywhere"),
         (nc.Regions(np.eye(20, dtype=int)[:16, None] * np.ones((1, 18, 1), int), GRID), {"min_size": 1e6},

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import napari_connectome as nc
+from napari_connectome.analyses.group_mask import common_mask
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.motion import framewise_displacement, keep_still
 
@@ -134,12 +135,15 @@ FUNCTIONS = {
     "limit of displacement": lambda v: keep_still(np.arange(5.0), v),
     "limit of DVARS": lambda v: keep_still(np.arange(5.0), 1.0, dvars=np.arange(5.0), dvars_threshold=v),
     "shortest stretch": lambda v: keep_still(np.arange(5.0), 1.0, shortest=v),
+    "limit of displacement of a file": lambda v: nc.RunFile("sub-01_bold.nii.gz", confounds="beside", fd_limit=v),
+    "TR of a file": lambda v: nc.RunFile("sub-01_bold.nii.gz", tr=v),
+    "share of a common mask": lambda v: common_mask([cases.mask()], v),
     "patience with a scheduler": lambda v: nc.cluster_executor("127.0.0.1:1", v).__enter__(),
 }
 
 
 @pytest.mark.parametrize("what", FUNCTIONS)
-@pytest.mark.parametrize("wrong", [-1.0, -math.inf, math.nan, "x", [1, 2]], ids=str)
+@pytest.mark.parametrize("wrong", [-1.0, -math.inf, math.nan, "x", [1, 2], True, np.True_, 1j], ids=str)
 def test_functions_refuse_nonsense_in_one_sentence(what, wrong):
     with pytest.raises(InputError, match=r" (is|not) .*\.$") as caught:
         FUNCTIONS[what](wrong)
