@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from napari.layers import Layer
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QVBoxLayout, QWidget
 
 from napari_connectome.analyses.region_extraction import RegionExtraction, RegionExtractor
@@ -26,17 +25,13 @@ from napari_connectome.layers.region_pointer import RegionPointer
 from napari_connectome.layers.spatial import tell, to_world
 from napari_connectome.layers.writer import write_labels
 from napari_connectome.widgets.form import ParamsForm
+from napari_connectome.widgets.network_region_table import NetworkRegionTable
 from napari_connectome.widgets.panel import Panel, button, words
-from napari_connectome.widgets.region_table import COLUMNS, RegionTable
 from napari_connectome.widgets.save_as import ask_path
 from napari_connectome.widgets.work import Work, WorkBar, told
 
 SETTLE = 150
 """Milliseconds a parameter must stay as it is before the regions follow it."""
-KEYS = [column.key for column in COLUMNS]
-LEFT_OUT = ("voxels", "x", "y", "z", "hemisphere", "peak_x", "peak_y", "peak_z")
-FIRST = {"index": 46, "name": 66, "size_mm3": 60, "peak_at": 80, "network": 74}
-"""Columns of the table in their order, with widths: what counts is seen in a narrow dock."""
 FIELDS = ("strategy", "threshold", "two_sided", "method", "fwhm", "min_size")
 SAMPLE = 1_000_000
 """Weights looked at to start another strategy from."""
@@ -58,7 +53,7 @@ class NetworkRegions(QWidget):
     regions : Regions or None
         What was extracted last.
     form : ParamsForm[RegionExtraction]
-    table : RegionTable
+    table : NetworkRegionTable
     """
 
     def __init__(self, panel: Panel) -> None:
@@ -90,12 +85,7 @@ class NetworkRegions(QWidget):
         )
         self.work, self.saving = Work(self), Work(self)
         self.message, self.about = words(), words()
-        self.table = RegionTable(without=LEFT_OUT)
-        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # names of one network's regions differ in their last letter
-        across = self.table.horizontalHeader()
-        for place, (key, width) in enumerate(FIRST.items()):
-            self.table.setColumnWidth(KEYS.index(key), width)
-            across.moveSection(across.visualIndex(KEYS.index(key)), place)
+        self.table = NetworkRegionTable()
         self.maps_button = button("Maps as layer", "Add the weights of all regions as a layer with a slider.", self.add_maps)
         self.save_button = button(
             "Save atlas…",

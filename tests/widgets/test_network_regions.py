@@ -56,7 +56,7 @@ def window(make_napari_viewer, maps, until):
     viewer = make_napari_viewer(show=True)
     viewer.window.resize(900, 700)
     host = Host(viewer)
-    viewer.window.add_dock_widget(host, name="Regions", area="right")
+    dock = viewer.window.add_dock_widget(host, name="Regions", area="right")
     networks = NetworkLayers(viewer)
     host.at_end(networks.close)
     networks.show(maps)
@@ -72,7 +72,14 @@ def window(make_napari_viewer, maps, until):
         settle()
 
     return SimpleNamespace(
-        viewer=viewer, networks=networks, widget=widget, table=widget.table, settle=settle, extract=extract, maps=maps
+        viewer=viewer,
+        dock=dock,
+        networks=networks,
+        widget=widget,
+        table=widget.table,
+        settle=settle,
+        extract=extract,
+        maps=maps,
     )
 
 
@@ -230,6 +237,33 @@ def test_networks_become_regions_with_a_table(window, hand, until):
     window.viewer.dims.set_point(range(window.viewer.dims.ndim - 3, window.viewer.dims.ndim), world)
     mouse = hand(window.viewer)
     until(lambda: mouse.click(world) or window.table.regions.lit == 1)
+
+
+@pytest.mark.parametrize("width", [320, 343])
+@pytest.mark.parametrize("called", ["network {}", "lateral {}"])
+def test_names_sizes_and_peaks_are_read_whole_in_a_dock_as_it_is_at_first(window, qtbot, called, width):
+    window.networks.rename(0, called.format(18))
+    window.networks.rename(1, called.format(19))
+    window.extract()
+    window.viewer.window.resize(1200, 700)
+    window.viewer.window._qt_window.resizeDocks([window.dock], [width], Qt.Orientation.Horizontal)
+    qtbot.waitUntil(lambda: window.dock.width() == width, timeout=2000)
+    table, across = window.table, window.table.horizontalHeader()
+    qtbot.waitUntil(lambda: table.viewport().width() > width - 60, timeout=2000)
+    for key in ("index", "name", "size_mm3", "peak_at"):
+        i = KEYS.index(key)
+        end = table.columnViewportPosition(i) + table.columnWidth(i)
+        assert end <= table.viewport().width(), f"{key} is out of sight"
+        title = across.fontMetrics().horizontalAdvance(COLUMNS[i].header) + 8
+        assert max(table.sizeHintForColumn(i), title) <= table.columnWidth(i), f"{key} is cut"
+    network = KEYS.index("network")
+    assert table.isColumnHidden(network), "the names say it"
+    table.renamed.emit(1, "frontal pole")
+    assert not table.isColumnHidden(network)
+    table.renamed.emit(1, f"{called.format(18)} z")
+    assert table.isColumnHidden(network)
+    model = table.regions
+    assert model.data(model.index(1, NAME), Qt.ItemDataRole.ToolTipRole) == column(window, "name")[1]
 
 
 def test_names_atlases_and_weights(window, tmp_path, monkeypatch, until):
