@@ -105,7 +105,7 @@ class LiveLabels:
         """Do what need not follow every step: the thumbnail in the list of layers."""
         layer = self.layer
         if layer is not None:
-            layer.refresh()
+            layer.refresh(data_displayed=False, highlight=False, extent=False)
 
     def leave(self) -> None:
         """Give the layer to the person who uses it; the next labels are written to a new one."""

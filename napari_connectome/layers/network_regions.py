@@ -103,6 +103,7 @@ class NetworkRegionLayers:
             self._show_all()
         else:
             self._write_one(network)
+            self._one.rest()
 
     def show_maps(self) -> Image:
         """Show the map of each region, with a slider that names it."""

@@ -148,6 +148,24 @@ def test_only_one_network(viewer, shown):
     shown.only(None)
 
 
+def test_the_thumbnail_is_that_of_the_network_shown(viewer, shown):
+    regions = _regions(9, networks=4)
+    shown.show(regions)
+    seen = set()
+    for network in (0, 1, 3, 2, 0, 1):
+        shown.only(network)
+        layer = shown.one_layer
+        drawn = np.array(layer.thumbnail)
+        layer.refresh()
+        np.testing.assert_array_equal(drawn, layer.thumbnail)
+        seen.add(drawn.tobytes())
+    assert len(seen) > 1
+    shown.only(None)
+    drawn = np.array(shown.layer.thumbnail)
+    shown.layer.refresh()
+    np.testing.assert_array_equal(drawn, shown.layer.thumbnail)
+
+
 def test_a_network_without_regions_shows_none(viewer, shown):
     shown.show(_regions(5, networks=2))
     shown.only(7)
