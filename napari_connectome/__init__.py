@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from napari_connectome.analyses.threshold import threshold as threshold
     from napari_connectome.core.cleaning import Cleaning as Cleaning
     from napari_connectome.core.cleaning import clean as clean
+    from napari_connectome.core.connectomes import Connectome as Connectome
     from napari_connectome.core.grid import Grid as Grid
     from napari_connectome.core.smoothing import smooth as smooth
-    from napari_connectome.core.connectomes import Connectome as Connectome
     from napari_connectome.core.values import Maps as Maps
     from napari_connectome.core.values import Regions as Regions
     from napari_connectome.core.values import Run as Run
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from napari_connectome.io.run_file import RunFile as RunFile
     from napari_connectome.io.save import save as save
     from napari_connectome.studies.cluster import cluster_executor as cluster_executor
+    from napari_connectome.studies.connectome_of_runs import connectome_of_runs as connectome_of_runs
     from napari_connectome.studies.learn_networks import learn_networks as learn_networks
 
 __version__ = "0.1.0"
@@ -74,6 +75,7 @@ _HOME = {
     "cluster_executor": "studies.cluster",
     "condition_test": "analyses.condition_test",
     "connectome": "analyses.connectome",
+    "connectome_of_runs": "studies.connectome_of_runs",
     "extract_regions": "analyses.region_extraction",
     "learn_networks": "studies.learn_networks",
     "load_design": "io.design",

@@ -77,4 +77,5 @@ CASES: dict[str, Callable[[], Any]] = {
     "extract_regions of maps": lambda: nc.extract_regions(maps(), nc.RegionExtraction(min_size=200.0)),
     "extract_regions of labels": lambda: nc.extract_regions(regions(), nc.RegionExtraction(min_size=0.0)),
     "connectome": lambda: nc.connectome([nc.region_series(run(i), maps()) for i in range(2)]),
+    "connectome_of_runs": lambda: nc.connectome_of_runs([run(0), run(1)], regions()),
 }

@@ -1,0 +1,124 @@
+"""Connectomes of many runs are those of each run, whoever reads it and wherever it lies."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import napari_connectome as nc
+from napari_connectome.core.errors import Cancelled, InputError
+from napari_connectome.core.phantom import resting_group
+from napari_connectome.studies.connectome_of_runs import connectome_of_runs, series_of_runs
+from napari_connectome.studies.learn_networks import RunsFailed
+
+SERIES = nc.RegionSeries(fwhm=4.0, cleaning=nc.Cleaning(high_pass=0.01))
+
+
+@pytest.fixture(scope="module")
+def group():
+    return resting_group(3, n_volumes=40)
+
+
+@pytest.fixture(scope="module")
+def runs(group):
+    return [subject.run.replace(confounds=subject.run.confounds.filter(regex="^trans_.$")) for subject in group]
+
+
+@pytest.fixture(params=["labels", "maps", "spheres"])
+def regions(request, group):
+    first = group[0]
+    return {"labels": first.regions, "maps": first.networks, "spheres": first.nodes[["name", "x", "y", "z"]]}[request.param]
+
+
+def test_each_run_has_the_matrix_of_its_own_series(runs, regions):
+    params = nc.Connectivity(kind="partial_correlation")
+    found = connectome_of_runs(runs, regions, SERIES, params)
+    wanted = nc.connectome([nc.region_series(run, regions, SERIES) for run in runs], params)
+    np.testing.assert_array_equal(found.matrices, wanted.matrices)
+    assert found.names == wanted.names
+    assert found.subjects == ("sub-01", "sub-02", "sub-03")
+    assert found.coordinates.shape == (len(found.names), 3)
+    assert np.isfinite(found.coordinates).all()
+
+
+def test_files_generators_and_threads_give_the_same(runs, group, tmp_path):
+    regions = group[0].regions
+    wanted = connectome_of_runs(runs, regions, SERIES)
+    paths = []
+    for run in runs:
+        paths.append(tmp_path / f"{run.name}.nii.gz")
+        nc.save(run, paths[-1])
+        run.confounds.to_csv(tmp_path / f"{run.name}_desc-confounds_timeseries.tsv", sep="\t", index=False)
+    files = [nc.RunFile(path, "beside") for path in paths]
+    with ThreadPoolExecutor(2) as threads:
+        for given, executor in ((iter(runs), None), (runs, threads), (files, None), (files, threads)):
+            found = connectome_of_runs(given, regions, SERIES, executor=executor)
+            np.testing.assert_allclose(found.matrices, wanted.matrices, atol=1e-6)
+            assert found.subjects == wanted.subjects
+
+
+def test_of_a_generator_one_run_is_in_memory_at_a_time(runs, group):
+    import weakref
+
+    alive, most = [], []
+
+    def one_by_one():
+        for run in runs:
+            own = run.replace(data=run.data.copy())
+            alive.append(weakref.ref(own.data))
+            del run
+            yield own
+            del own
+            most.append(sum(ref() is not None for ref in alive))
+
+    series_of_runs(one_by_one(), group[0].regions)
+    assert max(most) <= 2  # the one just done, which the loop still names, and none besides
+
+
+def test_runs_that_fail_are_named_and_the_others_are_not_lost(runs, group, tmp_path):
+    broken = tmp_path / "broken.nii.gz"
+    nc.save(runs[0], broken)
+    broken.write_bytes(broken.read_bytes()[:5000])
+    given = [runs[0], broken, runs[1]]
+    with pytest.raises(RunsFailed, match="broken") as failed:
+        connectome_of_runs(given, group[0].regions)
+    assert len(failed.value.sentences) == 1
+    found = series_of_runs(given, group[0].regions, leave_out=True)
+    assert found.runs == ("sub-01", "sub-02")
+    assert len(found.left_out) == 1
+    assert "broken" in found.left_out[0]
+    with pytest.raises(RunsFailed, match="broken"):
+        series_of_runs([broken], group[0].regions, leave_out=True)
+
+
+def test_a_region_that_a_run_lacks_has_nan_there_and_a_mean_of_the_others(runs, group):
+    regions = group[0].regions
+    data = runs[1].data.astype(np.float32)
+    data[:, regions.labels == 2] = np.nan
+    found = connectome_of_runs([runs[0], runs[1].replace(data=data), runs[2]], regions)
+    assert np.isnan(found.matrices[1, 1]).all()
+    np.testing.assert_allclose(found.mean[1], found.matrices[[0, 2], 1].mean(axis=0))
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"runs": []}, "no run"),
+        ({"runs": iter([])}, "no run"),
+        ({"regions": "atlas.nii"}, "centres in mm"),
+        ({"series": nc.Cleaning()}, "RegionSeries"),
+        ({"connectivity": nc.Cleaning()}, "Connectivity"),
+    ],
+)
+def test_bad_input_is_one_sentence_before_any_run_is_read(runs, group, given, sentence):
+    with pytest.raises(InputError, match=sentence):
+        connectome_of_runs(**{"runs": [nc.RunFile("nowhere.nii.gz")], "regions": group[0].regions} | given)
+
+
+def test_cancel_stops_it(runs, group):
+    def stop(fraction, doing):
+        if "sub-02" in doing:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        connectome_of_runs(runs, group[0].regions, progress=stop)
