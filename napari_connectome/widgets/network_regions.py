@@ -26,7 +26,7 @@ from napari_connectome.layers.spatial import tell, to_world
 from napari_connectome.layers.writer import write_labels
 from napari_connectome.widgets.form import ParamsForm
 from napari_connectome.widgets.network_region_table import NetworkRegionTable
-from napari_connectome.widgets.panel import Panel, button, words
+from napari_connectome.widgets.panel import Panel, button, few, words
 from napari_connectome.widgets.save_as import ask_path
 from napari_connectome.widgets.work import Work, WorkBar, told
 
@@ -291,6 +291,7 @@ class NetworkRegions(QWidget):
         for each in (self.about, self.only, self.table, self.maps_button, self.save_button, self.save_maps_button):
             each.setVisible(regions is not None)
         self.about.setText(self._in_words(table))
+        self.about.setToolTip("" if regions is None else ", ".join(self._without()))
 
     def _color(self, region: int) -> Any:
         return None if self.layers.layer is None else self.layers.layer.get_color(region)
@@ -298,13 +299,23 @@ class NetworkRegions(QWidget):
     def _in_words(self, table: pd.DataFrame) -> str:
         if self.regions is None:
             return ""
+        if table.empty:
+            return "The network shown has no region."
+        without = [] if self._source() is not None else self._without()
         count, networks = len(table), table["network"].nunique()
-        of = f"{networks:,} networks" if networks != 1 else str(table["network"].iloc[0])
+        of = f"{networks:,}{f' of {networks + len(without):,}' * bool(without)} networks"
+        if networks == 1 and not without:
+            of = str(table["network"].iloc[0])
         sizes = table["size_mm3"]
         between = f"{sizes.min():,.0f} to {sizes.max():,.0f} mm³" if count > 1 else f"{sizes.max():,.0f} mm³"
-        if not count:
-            return "The network shown has no region."
-        return f"{count:,} region{'s' * (count != 1)} of {of}, {between}.{self._advice()}"
+        none = f" None of {few(without)}." if without else ""
+        return f"{count:,} region{'s' * (count != 1)} of {of}, {between}.{none}{self._advice()}"
+
+    def _without(self) -> list[str]:
+        """Names of the networks in which no region was found."""
+        assert self.regions is not None
+        found = set(np.asarray(self.regions.source_map).tolist())
+        return [name for i, (_, name) in enumerate(self._of) if i not in found]
 
     def _advice(self) -> str:
         """What to do where peaks cannot tell the parts of any network apart."""

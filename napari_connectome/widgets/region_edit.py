@@ -22,7 +22,7 @@ from napari_connectome.layers.region_layer import RegionLayer
 from napari_connectome.layers.spatial import grid_of, info, is_volume
 from napari_connectome.widgets.form import ParamsForm
 from napari_connectome.widgets.layer_choice import LayerChoice
-from napari_connectome.widgets.panel import Panel, button, row, words
+from napari_connectome.widgets.panel import Panel, button, few, row, words
 from napari_connectome.widgets.region_steps import STEPS, Made, Other, Step
 from napari_connectome.widgets.sight import Sight
 from napari_connectome.widgets.work import told
@@ -314,11 +314,11 @@ class RegionEdit(QWidget):
         with told(self.said.emit):
             regions, chosen = self.regions, list(self._chosen)
             if regions is None or len(chosen) < needed:
-                few = "two regions or more" if needed > 1 else "a region"
-                raise InputError(f"{few} must be selected first: click the rows, or pick in the picture (Ctrl adds).")
+                least = "two regions or more" if needed > 1 else "a region"
+                raise InputError(f"{least} must be selected first: click the rows, or pick in the picture (Ctrl adds).")
             if not self.in_place:
                 raise InputError(f"{regions.layer.name} is an image, which is never written into: apply a step to a new layer.")
-            names = ", ".join(regions.name(i) for i in chosen[:3]) + (f" and {len(chosen) - 3} more" if len(chosen) > 3 else "")
+            names = few([regions.name(i) for i in chosen])
             regions.apply(change(regions.labels, chosen))
             self.viewer.layers.selection.active = regions.layer
             self.said.emit(f"{done} {names}. Undo takes it back.")

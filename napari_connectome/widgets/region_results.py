@@ -14,7 +14,7 @@ from napari_connectome.analyses.measurement import Measurement
 from napari_connectome.core.design import Design
 from napari_connectome.core.errors import InputError
 from napari_connectome.io.measures import write_measures
-from napari_connectome.widgets.panel import words
+from napari_connectome.widgets.panel import few, words
 from napari_connectome.widgets.plot import COLORS
 from napari_connectome.widgets.region_conditions import RegionConditions
 from napari_connectome.widgets.save_as import TABLES, ask_path
@@ -221,8 +221,7 @@ def _account(found: Measurement, chosen: int) -> str:
     lines = [f"{n:,} region{'s' * (n != 1)} of {found.run}, {t:,} volume{'s' * (t != 1)}."]
     without = [found.names[i] for i in found.unusable]
     if without:
-        some = ", ".join(without[:3]) + (f" and {len(without) - 3} more" if len(without) > 3 else "")
-        lines.append(f"No value for {some}: none of the voxels there is finite in all volumes.")
+        lines.append(f"No value for {few(without)}: none of the voxels there is finite in all volumes.")
     if chosen > MOST:
         lines.append(f"The series of the first {MOST} of {chosen} regions chosen are shown.")
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -127,6 +128,28 @@ def what_to_do_where_no_network_is_split(window):
     assert "10 voxels (60 mm) apart. Method connected components" in about
 
 
+def networks_without_a_region_are_named(window):
+    shape = window.maps.data.shape[1:]
+    for empty in (1, 3, 5):
+        names = [*window.maps.names, *(f"faint {i}" for i in range(empty))]
+        faint = np.zeros((empty, *shape), "f4")
+        faint[:, 5, 7, 6] = 1  # one voxel each, too small for a region
+        data = np.concatenate([window.maps.data, faint])
+        explained = np.r_[window.maps.explained, np.full(empty, 0.01)]
+        window.networks.show(replace(window.maps, data=data, names=names, explained=explained))
+        window.extract()
+        about = window.widget.about
+        assert about.text().startswith(f"3 regions of 2 of {2 + empty} networks, ")
+        named = {1: "faint 0.", 3: "faint 0, faint 1, faint 2.", 5: "faint 0, faint 1, faint 2 and 2 more."}[empty]
+        assert f" None of {named}" in about.text()
+        assert about.toolTip().split(", ") == names[2:]
+    window.networks.show(window.maps)
+    window.settle()
+    assert window.widget.about.text().startswith("3 regions of 2 networks, ")
+    assert "None of" not in window.widget.about.text()
+    assert window.widget.about.toolTip() == ""
+
+
 def one_network_alone_follows_the_slider(window):
     window.extract()
     widget = window.widget
@@ -178,7 +201,7 @@ def hidden_and_renamed_networks(window):
     "parts",
     [
         (regions_follow_the_parameters, another_strategy_starts_where_the_last_one_was, what_to_do_where_no_network_is_split),
-        (one_network_alone_follows_the_slider, hidden_and_renamed_networks),
+        (networks_without_a_region_are_named, one_network_alone_follows_the_slider, hidden_and_renamed_networks),
     ],
     ids=["parameters", "networks"],
 )
