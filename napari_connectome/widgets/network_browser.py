@@ -23,6 +23,7 @@ from napari_connectome.widgets.save_as import ask_path
 from napari_connectome.widgets.work import Work, WorkBar, told
 
 FILES = "NIfTI (*.nii.gz *.nii)"
+SIGN_OF_ICA = "ICA leaves the sign open: here the peak is positive, and negative voxels go against it."
 
 
 class NetworkBrowser(QWidget):
@@ -244,7 +245,12 @@ class NetworkBrowser(QWidget):
         name = networks.names[chosen[0]]
         if not share:
             return f"{name}. How much of the variance it explains is known of learned networks only."
-        return f"{name} alone explains {share} of the variance of all runs."
+        return f"{name} alone explains {share} of the variance of all runs.{self._sign()}"
+
+    def _sign(self) -> str:
+        """What may be read from the sign of independent components, which have none of their own."""
+        params = None if self.networks is None else self.networks.learned_with
+        return "" if params is None or params.method != "ica" else f" {SIGN_OF_ICA}"
 
     def _say(self, sentence: str) -> None:
         self.message.setText(sentence)

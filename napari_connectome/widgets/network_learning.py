@@ -26,6 +26,7 @@ from napari_connectome.widgets.cleaning_form import CleaningForm
 from napari_connectome.widgets.form import ParamsForm
 from napari_connectome.widgets.layer_choice import LayerChoice
 from napari_connectome.widgets.learning import Learning
+from napari_connectome.widgets.network_browser import SIGN_OF_ICA
 from napari_connectome.widgets.panel import Panel, button, row, words
 from napari_connectome.widgets.preferences import scheduler, scheduler_changed
 from napari_connectome.widgets.run_list import RunList
@@ -98,6 +99,8 @@ class NetworkLearning(QWidget):
     def _build(self, panel: Panel) -> None:
         self.runs = RunList(panel)
         self.form = ParamsForm(Networks(), fields=("n_components", "method", "alpha", "search", "fwhm", "mask"))
+        method = self.form.widget("method")
+        method.setToolTip(f"{method.toolTip()} {SIGN_OF_ICA}")
         self.mask_choice = LayerChoice(self.viewer, self._fits_mask, instead="common to the runs")
         self.mask_choice.setToolTip("The voxels to learn from: those of most runs' brain masks, or those above 0 in a layer.")
         self.preview_button = QPushButton("Preview")

@@ -3,6 +3,7 @@
 import gc
 import json
 import weakref
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -180,6 +181,17 @@ def a_layer_taken_out_comes_back_with_a_click_which_goes_to_the_peak(window, unt
     assert window.viewer.dims.point[-3:] == place, "the slider stays on its plane"
 
 
+def what_the_sign_of_independent_components_says(window, until):
+    about = window.browser.about
+    for method in ("ica", "dictionary"):
+        provenance = {"analysis": "learn_networks", "parameters": PARAMS.replace(method=method).to_dict()}
+        window.networks.show(replace(window.maps, provenance=provenance))
+        click(window, 2)
+        assert "network 3 alone explains 5.0 %" in about.text()
+        assert ("the peak is positive" in about.text()) == (method == "ica")
+    window.networks.show(window.maps)
+
+
 def rows_and_slider_follow_each_other_in_a_narrow_dock(window, until):
     window.viewer.window._qt_window.resizeDocks([window.dock], [300], Qt.Orientation.Horizontal)
     QApplication.processEvents()
@@ -205,6 +217,7 @@ def test_the_table(window, until):
         order_by_buttons_and_by_hand,
         dropped_networks_come_back_one_by_one,
         a_layer_taken_out_comes_back_with_a_click_which_goes_to_the_peak,
+        what_the_sign_of_independent_components_says,
         rows_and_slider_follow_each_other_in_a_narrow_dock,
     ):
         window.networks.show(window.maps)

@@ -421,6 +421,10 @@ def test_only_what_the_method_asks_for_is_offered(learning):
         assert learning.more.widget("ratio").isEnabled() != dictionary
 
 
+def test_the_sign_of_independent_components_is_told_where_they_are_chosen(learning):
+    assert "the peak is positive" in learning.form.widget("method").toolTip()
+
+
 def test_parameters_come_from_all_forms(learning):
     learning.more.value = learning.more.value.replace(seed=7, n_init=3, ratio=0.5)
     learning.cleaning.value = learning.cleaning.value.replace(high_pass=0.01)
