@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_connectome.core.connectomes import Connectome
-from napari_connectome.core.covariance import covariance, to_correlation, to_partial_correlation, to_precision
-from napari_connectome.core.errors import InputError, Progress, silent
+from napari_connectome.core.connectomes import KINDS, Connectome, require_bounded, require_same_regions
+from napari_connectome.core.covariance import covariance, require_inverse, to_correlation, to_partial_correlation, to_precision
+from napari_connectome.core.errors import InputError, Progress, part, silent
 from napari_connectome.core.params import Params, param
+from napari_connectome.core.tangent import geometric_mean, tangents
+from napari_connectome.core.threads import one_thread, two_threads
 from napari_connectome.core.values import Series, expect
 from napari_connectome.core.words import some
 
@@ -31,8 +33,8 @@ class Connectivity(Params):
     kind: str = param(
         "correlation",
         "correlation; partial_correlation: of each pair, what the other regions do not explain; covariance; precision: its "
-        "inverse.",
-        choices=("correlation", "partial_correlation", "covariance", "precision"),
+        "inverse; tangent: of several subjects, how the covariance of each differs from their geometric mean.",
+        choices=KINDS,
     )
     estimator: str = param(
         "ledoit_wolf",
@@ -45,6 +47,11 @@ class Connectivity(Params):
         "Bring each series to standard deviation 1 first, so that strong ones do not decide how much is drawn towards 0. For "
         "correlations only, as in nilearn: the other kinds take the series as they come.",
     )
+    fisher_z: bool = param(
+        False,
+        "Fisher z instead of r off the diagonal: arctanh r, as means and tests of correlations want it.",
+        title="Fisher z",
+    )
 
 
 def connectome(
@@ -52,6 +59,8 @@ def connectome(
     params: Connectivity | None = None,
     *,
     coordinates: npt.ArrayLike | None = None,
+    subjects: Sequence[str] = (),
+    centre: npt.ArrayLike | None = None,
     progress: Progress = silent,
 ) -> Connectome:
     """Measure how strongly regions go together in each subject.
@@ -63,32 +72,60 @@ def connectome(
     params : Connectivity
     coordinates : (r × 3) array, optional
         Where the regions are, mm: ``regions.table[["x", "y", "z"]]``. Only kept with the result.
+    subjects : sequence of str, optional
+        Their names, kept with the result; "subject 1" and so on where not given.
+    centre : (r × r) array, optional
+        For tangents: the covariance they lie at, as the `centre` of other subjects' connectome, whose vectors are then
+        comparable; the geometric mean of these subjects where not given. NaN in the row of a region it lacks.
     progress : Progress
 
     Returns
     -------
     Connectome
         Equal to ``nilearn.connectome.ConnectivityMeasure``, and `shrinkage`: how much Ledoit-Wolf drew towards 0. A region
-        without a series in a subject (NaN) has NaN in its row and column; the others are as if it were not there.
+        without a series in a subject (NaN) has NaN in its row and column; the others are as if it were not there. Of tangents,
+        which lie at a mean of all subjects, it has so in every subject; the mean is `centre`.
+
+    Raises
+    ------
+    InputError
+        Where the regions of the subjects differ, a series is too short or does not change, a covariance that is to be inverted
+        has no inverse, or tangents are asked of one subject.
     """
     params = Connectivity.given(params)
-    subjects = [series] if isinstance(series, Series) else _several(series)
-    names = subjects[0].names
-    matrices = np.full((len(subjects), len(names), len(names)), np.nan)
-    shrinkage = np.zeros(len(subjects))
-    for i, subject in enumerate(subjects):
-        which = "the series" if len(subjects) == 1 else f"the series of subject {i + 1}"
-        _require_alike(subject, names, which)
-        known = _known(subject, which, params.kind)
-        if known.any():
+    if params.fisher_z:
+        require_bounded(params.kind)
+    given = [series] if isinstance(series, Series) else _several(series)
+    called = _called(len(given), subjects)
+    known = np.array([_usable(each, given[0], which, params.kind) for each, which in zip(given, called, strict=True)])
+    tangent = params.kind == "tangent"
+    at = _centre(centre, given[0].names, params.kind)
+    if tangent:
+        known = _in_all(known, at)
+    matrices = np.full((len(given), *2 * (len(given[0].names),)), np.nan)
+    shrinkage = np.zeros(len(given))
+    work = part(progress, 0.0, 0.3) if tangent else progress
+    for i, (each, which) in enumerate(zip(given, called, strict=True)):
+        if known[i].any():
             try:
-                found, shrinkage[i] = _matrix(subject.data[:, known].astype(np.float64), params)
+                found, shrinkage[i] = _matrix(each.data[:, known[i]].astype(np.float64), params)
             except InputError as error:
-                raise InputError(f"{which}: {error}" if len(subjects) > 1 else str(error)) from None
-            matrices[i][np.ix_(known, known)] = found
-        progress((i + 1) / len(subjects), "connectomes")
+                raise InputError(f"{which}: {error}" if len(given) > 1 else str(error)) from None
+            matrices[i][np.ix_(known[i], known[i])] = found
+        work((i + 1) / len(given), "connectomes")
+    if tangent:
+        matrices, at = _tangents(matrices, known[0], at, part(progress, 0.3, 1.0))
     places = None if coordinates is None else np.asarray(coordinates, dtype=np.float64)
-    return Connectome(matrices, names, params.kind, shrinkage, places)
+    measured = Connectome(matrices, given[0].names, params.kind, shrinkage, places, subjects, at)
+    return measured.to_fisher_z() if params.fisher_z else measured
+
+
+def _called(count: int, subjects: Sequence[str]) -> list[str]:
+    """What the series of each subject are called in sentences."""
+    if len(subjects) not in (0, count):
+        raise InputError(f"{len(subjects)} names of subjects were given for the series of {count}: give one name a subject.")
+    names = subjects or [f"subject {i + 1}" for i in range(count)]
+    return ["the series"] if count == 1 else [f"the series of {name}" for name in names]
 
 
 def _several(series: Any) -> list[Series]:
@@ -103,19 +140,10 @@ def _several(series: Any) -> list[Series]:
     return subjects
 
 
-def _require_alike(subject: Series, names: Sequence[str], which: str) -> None:
-    """One sentence where a subject's regions are not those of the first."""
-    if len(subject.names) != len(names):
-        raise InputError(
-            f"{which} are of {some(len(subject.names), 'region')} and those of the first of {len(names)}: "
-            "use the same regions for all."
-        )
-    for position, (mine, first) in enumerate(zip(subject.names, names, strict=True)):
-        if mine != first:
-            raise InputError(
-                f"region {position + 1} is {mine!r} in {which} and {first!r} in the first: "
-                "use the same regions in the same order."
-            )
+def _usable(subject: Series, first: Series, which: str, kind: str) -> Array:
+    """Which regions of a subject have a series (r,), bool, and are those of the first."""
+    require_same_regions(subject.names, first.names, which)
+    return _known(subject, which, kind)
 
 
 def _known(subject: Series, which: str, kind: str) -> Array:
@@ -146,7 +174,54 @@ def _matrix(series: Array, params: Connectivity) -> tuple[Array, float]:
     found, shrinkage = covariance(series, params.estimator)
     if params.kind == "correlation":
         return to_correlation(found), shrinkage
-    if params.kind == "covariance":
+    if params.kind == "tangent":
+        require_inverse(found)
+    if params.kind in ("covariance", "tangent"):
         return found, shrinkage
     precision = to_precision(found)
     return precision if params.kind == "precision" else to_partial_correlation(precision), shrinkage
+
+
+# -- tangents --------------------------------------------------------------------------------------------------------------
+
+
+def _centre(centre: npt.ArrayLike | None, names: Sequence[str], kind: str) -> Array | None:
+    """The given centre (r × r), checked."""
+    if centre is None:
+        return None
+    if kind != "tangent":
+        raise InputError(f"a centre was given for {kind}, and only tangents lie at one: leave it out, or take kind='tangent'.")
+    at = np.asarray(centre, dtype=np.float64)
+    if at.shape != (len(names), len(names)):
+        raise InputError(f"the centre has shape {at.shape} for {len(names)} regions: give a covariance of the same regions.")
+    has = np.isfinite(np.diag(at))
+    inside = at[np.ix_(has, has)]
+    if not (has.any() and np.allclose(inside, inside.T) and np.linalg.eigvalsh(inside)[0] > 0):
+        raise InputError("the centre is no covariance with an inverse: give the centre of a tangent connectome.")
+    return at
+
+
+def _in_all(known: Array, centre: Array | None) -> Array:
+    """Of the regions each subject has (s, r), those that all have, and the centre too."""
+    if len(known) == 1 and centre is None:
+        raise InputError(
+            "tangents lie at the mean of several subjects, and the series of one were given: give those of several, the "
+            "centre of others, or take another kind."
+        )
+    shared = known.all(axis=0) if centre is None else known.all(axis=0) & np.isfinite(np.diag(centre))
+    if not shared.any():
+        raise InputError("no region has a series in every subject, as tangents need: leave out subjects that lack many.")
+    return np.broadcast_to(shared, known.shape)
+
+
+def _tangents(covariances: Array, known: Array, centre: Array | None, progress: Progress) -> tuple[Array, Array]:
+    """The tangents (s, r, r) at the centre, and this (r × r); NaN at regions that are not known (r,)."""
+    inside = np.ix_(known, known)
+    of_known = covariances[:, inside[0], inside[1]]
+    with one_thread(), two_threads():
+        at = geometric_mean(of_known, progress) if centre is None else centre[inside]
+        covariances[:, inside[0], inside[1]] = tangents(of_known, at)
+    whole = np.full(covariances.shape[1:], np.nan)
+    whole[inside] = at
+    progress(1.0, "connectomes")
+    return covariances, whole

@@ -13,6 +13,7 @@ import pandas as pd
 from napari_connectome.analyses.brain_mask import brain_mask
 from napari_connectome.core.cleaning import Cleaning, cleaning_matrix
 from napari_connectome.core.errors import InputError, Progress, part, silent
+from napari_connectome.core.fisher import fisher_z
 from napari_connectome.core.masks import inside_of
 from napari_connectome.core.params import Params, param
 from napari_connectome.core.reduction import reduce_run, reduce_time
@@ -25,8 +26,6 @@ Array = npt.NDArray[Any]
 
 AT_ONCE = 6_000_000
 """Numbers multiplied in one go: some 2 ms on an ordinary core, so that a live map is never felt."""
-CLIP = 0.999999
-"""|r| beyond this is taken as this before Fisher's z, which so ends at 7.25 (Connectome Workbench's convention)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -302,7 +301,7 @@ def statistic_function(name: str, dof: float) -> Callable[[Array], Array]:
     if name == "r":
         return lambda r: r
     factor = np.float32(1.0 if name == "fisher_z" else np.sqrt(dof))
-    return lambda r: np.asarray(factor * np.arctanh(np.clip(r, -CLIP, CLIP)))
+    return lambda r: np.asarray(factor * fisher_z(r))
 
 
 def seed_map(

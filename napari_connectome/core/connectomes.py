@@ -11,6 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from napari_connectome.core.errors import InputError
+from napari_connectome.core.fisher import fisher_z
+from napari_connectome.core.words import some
 
 Array = npt.NDArray[Any]
 
@@ -64,6 +66,8 @@ class Connectome:
             raise InputError(f"the kind of a connectome is {self.kind!r} and must be one of {', '.join(KINDS)}.")
         if len(self.names) != r:
             raise InputError(f"{len(self.names)} names were given for {r} regions: give one name a row.")
+        if self.fisher_z:
+            require_bounded(self.kind)
         shrinkage = np.zeros(s) if self.shrinkage is None else np.asarray(self.shrinkage, dtype=np.float64).reshape(-1)
         if len(shrinkage) != s:
             raise InputError(f"{len(shrinkage)} shrinkages were given for {s} subjects: give one a subject.")
@@ -95,6 +99,84 @@ class Connectome:
         matrix = self.mean if subject is None else self.matrices[subject]
         return pd.DataFrame(matrix, index=list(self.names), columns=list(self.names))
 
+    def to_fisher_z(self) -> Self:
+        """The same with Fisher z off the diagonal; itself where that is so already."""
+        if self.fisher_z:
+            return self
+        require_bounded(self.kind)
+        own = np.eye(len(self.names), dtype=bool)
+        return replace(self, matrices=np.where(own, self.matrices, fisher_z(self.matrices)), fisher_z=True)
+
+    def vectors(self, *, diagonal: bool = True) -> Array:
+        """The numbers of each subject in a row, as samples for a classifier: ``nilearn.connectome.sym_matrix_to_vec``.
+
+        Parameters
+        ----------
+        diagonal : bool
+            With the diagonal, divided by √2: so the distance of two vectors is that of the matrices, divided by √2.
+
+        Returns
+        -------
+        (s × r(r+1)/2) or, without the diagonal, (s × r(r-1)/2) float64 array
+            The lower triangle, row by row.
+        """
+        rows, columns = np.tril_indices(len(self.names), k=0 if diagonal else -1)
+        found = self.matrices[:, rows, columns]
+        return found / np.where(rows == columns, np.sqrt(2.0), 1.0)
+
+    @classmethod
+    def from_vectors(
+        cls, vectors: Array, names: Sequence[str], kind: str = "correlation", *, diagonal: Array | None = None, **others: Any
+    ) -> Self:
+        """Make matrices of what `vectors` gave.
+
+        Parameters
+        ----------
+        vectors : (s × r(r+1)/2) or (s × r(r-1)/2) array
+            With the diagonal or without; one subject's may be 1-D.
+        names, kind
+            As of the connectome.
+        diagonal : (r,) or (s × r) array, optional
+            What stands on the diagonal, where the vectors lack it; 1 for correlations.
+        **others
+            The other fields of a connectome: shrinkage, coordinates, subjects, centre, fisher_z.
+
+        Raises
+        ------
+        InputError
+            Where the length of the vectors does not fit the names, or the diagonal is lacking.
+        """
+        vectors, r = np.atleast_2d(np.asarray(vectors, dtype=np.float64)), len(names)
+        within = vectors.shape[1] == r * (r + 1) // 2
+        if vectors.ndim != 2 or not (within or vectors.shape[1] == r * (r - 1) // 2):
+            raise InputError(
+                f"the vectors have shape {vectors.shape}, and those of {r} regions have {r * (r + 1) // 2} numbers, or "
+                f"{r * (r - 1) // 2} without the diagonal: give the names of the regions they are of."
+            )
+        rows, columns = np.tril_indices(r, k=0 if within else -1)
+        matrices = np.zeros((len(vectors), r, r))
+        matrices[:, rows, columns] = matrices[:, columns, rows] = vectors * np.where(rows == columns, np.sqrt(2.0), 1.0)
+        if not within:
+            own = np.arange(r)
+            matrices[:, own, own] = _diagonal(diagonal, kind, (len(vectors), r))
+        return cls(matrices, names, kind, **others)
+
+    def of_subjects(self, which: Sequence[int] | Array) -> Self:
+        """The subjects of these numbers, in this order; or those where `which` (s,) is True."""
+        given = np.asarray(which)
+        if given.dtype.kind == "b" and given.shape != (len(self),):
+            raise InputError(f"a choice of {len(given)} subjects was given for {len(self)}: give True or False for each.")
+        where = np.flatnonzero(given) if given.dtype.kind == "b" else given.astype(np.int64)
+        if not len(where):
+            raise InputError("no subject was chosen: choose one at least.")
+        assert self.shrinkage is not None
+        return replace(
+            self,
+            matrices=self.matrices[where],
+            shrinkage=self.shrinkage[where],
+            subjects=[self.subjects[i] for i in where],
+        )
+
     def take(self, order: Sequence[int] | Array) -> Self:
         """The regions of these numbers, in this order."""
         where = np.asarray(order, dtype=np.int64)
@@ -106,6 +188,42 @@ class Connectome:
             coordinates=None if self.coordinates is None else self.coordinates[where],
             centre=None if self.centre is None else self.centre[square],
         )
+
+
+def require_same_regions(names: Sequence[str], first: Sequence[str], which: str, others: str = "the first") -> None:
+    """One sentence unless the regions of `which` are those of the first, in their order."""
+    if len(names) != len(first):
+        raise InputError(
+            f"{which} are of {some(len(names), 'region')} and those of {others} of {len(first)}: use the same regions for all."
+        )
+    for position, (mine, theirs) in enumerate(zip(names, first, strict=True)):
+        if mine != theirs:
+            raise InputError(
+                f"region {position + 1} is {mine!r} in {which} and {theirs!r} in {others}: "
+                "use the same regions in the same order."
+            )
+
+
+def require_bounded(kind: str) -> None:
+    """One sentence unless numbers of this kind have a Fisher z."""
+    if kind not in BOUNDED:
+        raise InputError(
+            f"Fisher z was asked for {kind}, and it is of numbers between -1 and 1: take {' or '.join(BOUNDED)}, or leave "
+            "Fisher z out."
+        )
+
+
+def _diagonal(given: Array | None, kind: str, shape: tuple[int, int]) -> Array:
+    """What stands on the diagonals (s × r) of vectors that lack them."""
+    if given is None and kind not in BOUNDED:
+        raise InputError(f"the vectors lack the diagonal, which is not 1 for {kind}: give it, or vectors with it.")
+    given = np.ones(shape[1]) if given is None else np.asarray(given, dtype=np.float64)
+    if given.shape not in (shape, shape[1:]):
+        raise InputError(
+            f"the diagonal has shape {given.shape} for {some(shape[0], 'subject')} and {some(shape[1], 'region')}: "
+            "give a number a region, the same for all subjects or for each."
+        )
+    return given
 
 
 def _of_regions(given: Array, what: str, r: int, columns: int) -> Array:

@@ -48,16 +48,21 @@ def to_correlation(matrix: Array) -> Array:
     return np.asarray(found)
 
 
-def to_precision(matrix: Array) -> Array:
-    """The inverse of a covariance (r × r); one sentence where there is none."""
-    from scipy.linalg import inv
-
+def require_inverse(matrix: Array) -> None:
+    """One sentence unless a covariance (r × r) has an inverse."""
     values = np.linalg.eigvalsh(to_correlation(matrix))
     if not values[0] > SINGULAR * values[-1]:
         raise InputError(
             f"the covariance of {len(matrix)} series has no inverse: they depend on each other, or have too few volumes; "
             "use the estimator ledoit_wolf, fewer regions or a longer run."
         )
+
+
+def to_precision(matrix: Array) -> Array:
+    """The inverse of a covariance (r × r); one sentence where there is none."""
+    from scipy.linalg import inv
+
+    require_inverse(matrix)
     inverse = np.asarray(inv(matrix))
     return (inverse + inverse.T) / 2
 

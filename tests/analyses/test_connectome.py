@@ -1,5 +1,7 @@
 """Connectomes equal nilearn's ConnectivityMeasure; regions without a series leave the others alone."""
 
+import warnings
+
 import numpy as np
 import pytest
 from nilearn.connectome import ConnectivityMeasure
@@ -7,7 +9,7 @@ from sklearn.covariance import EmpiricalCovariance, LedoitWolf
 
 from napari_connectome import Series
 from napari_connectome.analyses.connectome import Connectivity, connectome
-from napari_connectome.core.connectomes import Connectome
+from napari_connectome.core.connectomes import BOUNDED, Connectome
 from napari_connectome.core.errors import Cancelled, InputError
 
 KINDS = ("correlation", "partial_correlation", "covariance", "precision")
@@ -144,7 +146,7 @@ def test_what_cannot_be_taken_together_is_one_sentence():
     with pytest.raises(InputError, match=r"coordinates have shape \(3, 3\) for 7 regions"):
         connectome(series, coordinates=np.zeros((3, 3)))
     with pytest.raises(InputError, match="must be one of correlation, partial_correlation"):
-        Connectivity(kind="tangent")
+        Connectivity(kind="coherence")
     for said, make in {
         r"square matrices \(s, r, r\)": lambda: Connectome(np.zeros((2, 3)), "abc"),
         "2 names were given for 3 regions": lambda: Connectome(np.eye(3), "ab"),
@@ -154,9 +156,88 @@ def test_what_cannot_be_taken_together_is_one_sentence():
             make()
 
 
-def test_it_can_be_cancelled():
+@pytest.mark.parametrize("estimator", ["ledoit_wolf", "empirical"])
+@pytest.mark.parametrize(("t", "r", "s"), [(80, 7, 3), (60, 20, 12), (200, 2, 2), (50, 1, 4), (90, 60, 25)])
+def test_tangents_are_nilearn_s(estimator, t, r, s):
+    params = Connectivity(kind="tangent", estimator=estimator)
+    subjects = [_series(t + 3 * i, r, i) for i in range(s)]
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        theirs, mean = _nilearn(subjects, params)
+    reached = not any("Maximum number of iterations" in str(each.message) for each in said)
+    found = connectome(subjects, params)
+    np.testing.assert_array_equal(found.matrices, found.matrices.transpose(0, 2, 1))
+    if reached:  # it takes 30 steps at most, and says so
+        np.testing.assert_allclose(found.matrices, theirs, rtol=1e-10, atol=1e-10 * np.abs(theirs).max())
+        np.testing.assert_allclose(found.centre, mean, rtol=1e-10, atol=1e-10 * np.abs(mean).max())
+    assert np.linalg.norm(found.mean) < 1e-7 * r**2 + 1e-9
+
+
+def test_a_region_that_a_subject_lacks_has_no_tangent_in_any():
+    subjects = [_series(60, 6, i) for i in range(4)]
+    holed = [Series(each.data.copy(), each.names, each.tr) for each in subjects]
+    holed[1].data[:, 2] = np.nan
+    found = connectome(holed, Connectivity(kind="tangent"))
+    rest = [0, 1, 3, 4, 5]
+    alone = connectome(
+        [Series(each.data[:, rest], [each.names[i] for i in rest], 2.0) for each in subjects], Connectivity(kind="tangent")
+    )
+    assert np.isnan(found.matrices[:, 2]).all()
+    np.testing.assert_array_equal(found.take(rest).matrices, alone.matrices)
+    np.testing.assert_array_equal(found.take(rest).centre, alone.centre)
+    again = connectome(subjects[0], Connectivity(kind="tangent"), centre=found.centre)
+    np.testing.assert_allclose(again.take(rest).mean, alone.matrices[0], atol=1e-12)
+    assert np.isnan(again.mean[2]).all()
+    for i in range(4):
+        holed[i].data[:, i : i + 3] = np.nan
+    with pytest.raises(InputError, match="no region has a series in every subject"):
+        connectome(holed, Connectivity(kind="tangent"))
+
+
+def test_what_has_no_tangent_is_one_sentence():
+    series, tangent = [_series(seed=i) for i in range(3)], Connectivity(kind="tangent")
+    with pytest.raises(InputError, match="the series of one were given"):
+        connectome(series[0], tangent)
+    with pytest.raises(InputError, match="a centre was given for correlation"):
+        connectome(series, centre=np.eye(7))
+    with pytest.raises(InputError, match=r"the centre has shape \(3, 3\) for 7 regions"):
+        connectome(series, tangent, centre=np.eye(3))
+    for wrong in (-np.eye(7), np.full((7, 7), np.nan), np.triu(np.ones((7, 7)))):
+        with pytest.raises(InputError, match="the centre is no covariance with an inverse"):
+            connectome(series, tangent, centre=wrong)
+    short = [_series(t=6, seed=i) for i in range(3)]
+    with pytest.raises(InputError, match="the series of Ann: the covariance of 7 series has no inverse"):
+        connectome(short, tangent.replace(estimator="empirical"), subjects=["Ann", "Bo", "Cy"])
+    with pytest.raises(InputError, match="2 names of subjects were given for the series of 3"):
+        connectome(series, subjects=["Ann", "Bo"])
+
+
+@pytest.mark.parametrize("kind", BOUNDED)
+def test_fisher_z_is_arctanh_off_the_diagonal(kind):
+    subjects = [_series(seed=i) for i in range(3)]
+    r = connectome(subjects, Connectivity(kind=kind), subjects=["Ann", "Bo", "Cy"])
+    z = connectome(subjects, Connectivity(kind=kind, fisher_z=True))
+    own = np.eye(7, dtype=bool)
+    np.testing.assert_allclose(z.matrices[:, ~own], np.arctanh(r.matrices[:, ~own]), rtol=1e-14)
+    assert (z.matrices[:, own] == 1).all()
+    assert z.fisher_z
+    assert not r.fisher_z
+    assert r.subjects == ("Ann", "Bo", "Cy")
+    twice = Series(np.hstack([subjects[0].data, subjects[0].data[:, :1]]), [*subjects[0].names, "again"], 2.0)
+    alike = connectome(twice, Connectivity(estimator="empirical", fisher_z=True))
+    assert 7 < alike.mean[0, 7] < 8
+
+
+@pytest.mark.parametrize("kind", ["covariance", "precision", "tangent"])
+def test_what_is_not_between_1_and_minus_1_has_no_fisher_z(kind):
+    with pytest.raises(InputError, match=f"Fisher z was asked for {kind}"):
+        connectome([_series(), _series(seed=1)], Connectivity(kind=kind, fisher_z=True))
+
+
+@pytest.mark.parametrize("kind", ["correlation", "tangent"])
+def test_it_can_be_cancelled(kind):
     def stop(done, doing):
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        connectome([_series(), _series()], progress=stop)
+        connectome([_series(), _series(seed=1)], Connectivity(kind=kind), progress=stop)

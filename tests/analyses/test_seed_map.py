@@ -9,8 +9,8 @@ import pytest
 from nilearn.maskers import NiftiMasker, NiftiSpheresMasker
 
 from napari_connectome import Cleaning, Grid, Regions, Run, SeedMap, SeedMapper, Volume, load_run, load_volume, seed_map
-from napari_connectome.analyses.seed_map import CLIP
 from napari_connectome.core.errors import InputError
+from napari_connectome.core.fisher import CLIP
 
 AFFINE = np.array([[4.0, 0, 0, -20], [0, 4, 0, -30], [0, 0, 4, -10], [0, 0, 0, 1]])
 SHAPE = (9, 10, 11)
