@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-OPENINGS = frozenset(
-    "a all an any both each every for give how if in it its learn merging no none nothing of one only other some that the their "
-    "there these they this those to two what where you".split()
-)
+OPENINGS = frozenset({
+    "a", "all", "an", "any", "both", "each", "every", "for", "give", "how", "if", "in", "it", "its", "merging", "no", "none",
+    "nothing", "of", "one", "only", "other", "some", "that", "the", "their", "there", "these", "they", "this", "those", "to",
+    "two", "what", "where", "you",
+})  # fmt: skip
 """Words that sentences begin with and that are nobody's name for a file, a run or a region."""
 
 
@@ -28,7 +29,7 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %" if share >= 0.01 or share == 0 else f"{100 * share:.2g} %"
 
 
-def sentence(text: str) -> str:
+def as_sentence(text: str) -> str:
     """The text with a capital where it begins with a word of ours; names, such as those of files, stay as they are."""
     first = text.split(" ", 1)[0]
     return f"{text[:1].upper()}{text[1:]}" if first.rstrip(",:") in OPENINGS else text

@@ -4,17 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_connectome.core.words import OPENINGS, sentence
+from napari_connectome.core.words import OPENINGS, as_sentence
 
 
 @given(st.text(min_size=1).filter(lambda name: name.split(" ", 1)[0].rstrip(",:") not in OPENINGS), st.text())
 def test_a_name_at_the_beginning_stays_as_it_is(name, rest):
-    assert sentence(f"{name} {rest}") == f"{name} {rest}"
+    assert as_sentence(f"{name} {rest}") == f"{name} {rest}"
 
 
 @given(st.sampled_from(sorted(OPENINGS)), st.text())
 def test_a_word_of_ours_gets_a_capital_and_nothing_else_changes(word, rest):
-    made = sentence(f"{word} {rest}")
+    made = as_sentence(f"{word} {rest}")
     assert made[0] == word[0].upper()
     assert made[1:] == f"{word} {rest}"[1:]
 
@@ -33,4 +33,4 @@ def test_a_word_of_ours_gets_a_capital_and_nothing_else_changes(word, rest):
     ],
 )
 def test_examples(text, made):
-    assert sentence(text) == made
+    assert as_sentence(text) == made
