@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -15,6 +14,7 @@ from napari_connectome.analyses.region_series import RegionSeries
 from napari_connectome.core.condition_table import condition_table
 from napari_connectome.core.design import Design
 from napari_connectome.core.origins import fingerprint, origins_to_dict, region_warnings
+from napari_connectome.core.region_table import told_apart
 from napari_connectome.core.values import Regions, Run, Series
 
 Array = npt.NDArray[Any]
@@ -63,10 +63,7 @@ class Measurement:
     @property
     def names(self) -> dict[int, str]:
         """A name for each id, all different: a name that several regions have is followed by the id."""
-        names = [str(name) for name in self.series.names]
-        while len(count := Counter(names)) < len(names):  # again where somebody's name is one made so
-            names = [name if count[name] == 1 else f"{name} ({i})" for i, name in zip(self.ids, names, strict=True)]
-        return dict(zip(self.ids, names, strict=True))
+        return dict(zip(self.ids, told_apart([str(name) for name in self.series.names], self.ids), strict=True))
 
     @property
     def times(self) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +13,16 @@ import pandas as pd
 
 from napari_connectome.core.cleaning import Cleaning, clean, cleaning_matrix
 from napari_connectome.core.errors import InputError, Progress, part, silent
-from napari_connectome.core.map_series import map_series
+from napari_connectome.core.grid import Grid
+from napari_connectome.core.map_series import map_means, map_series
+from napari_connectome.core.memory import require
 from napari_connectome.core.params import Params, param
-from napari_connectome.core.region_table import region_voxels
-from napari_connectome.core.seeds import RADIUS, as_spheres
+from napari_connectome.core.placed_regions import PlacedRegions, placed
+from napari_connectome.core.resampling import covered, resample
+from napari_connectome.core.seeds import RADIUS
 from napari_connectome.core.summaries import eigenvariates, means, medians
 from napari_connectome.core.threads import one_thread
-from napari_connectome.core.values import Maps, Regions, Run, Series, Volume, expect
+from napari_connectome.core.values import Maps, Regions, Run, Series, expect
 from napari_connectome.core.voxel_reader import finite_voxels
 
 Array = npt.NDArray[Any]
@@ -38,6 +42,18 @@ class RegionSeries(Params):
         0.0, "Width of the Gaussian that smooths the run first; 0 is off.",
         unit="mm", low=0.0, high=50.0, step=0.5, title="smoothing FWHM", off=0.0,
     )  # fmt: skip
+    maps: str = param(
+        "least_squares",
+        "What the series of maps are: least_squares fits all maps together to each volume, so that what overlaps is told "
+        "apart; weighted_mean averages the voxels of each map with its weights.",
+        choices=("least_squares", "weighted_mean"),
+    )
+    resample: str = param(
+        "regions",
+        "What is resampled where run and regions are on different grids: the regions (labels to the nearest voxel, maps by "
+        "linear interpolation), the run (by cubic splines), or never, which refuses them.",
+        choices=("regions", "run", "never"),
+    )
     radius: float = param(**{**RADIUS, "doc": "Radius of the spheres around points; 0 takes the voxel the point lies in."})
     cleaning: Cleaning = param(
         Cleaning(detrend=False, standardize="none"), "What is taken out of the series, and the scale they come in."
@@ -49,6 +65,7 @@ def region_series(
     regions: Regions | Maps | npt.ArrayLike | pd.DataFrame,
     params: RegionSeries | None = None,
     *,
+    expected: pd.DataFrame | None = None,
     progress: Progress = silent,
 ) -> Series:
     """Return one series for each region of a run.
@@ -61,18 +78,27 @@ def region_series(
         Labels; maps of weights; or centres of spheres, also as a table with the columns x, y, z and, where they differ, name
         and radius.
     params : RegionSeries
+    expected : DataFrame, optional
+        For labels that may lack some regions in this subject: all there should be, by label id, with a column name (the
+        `table` of the whole atlas's `Regions`). The series then have a column for each of them.
     progress : Progress
 
     Returns
     -------
     Series
         (t' × r) float64, a column for each map or row of the regions' table; `times` where volumes were left out. A region
-        without a usable voxel has a column of NaN.
+        without a usable voxel has a column of NaN and its name; a name that several regions have is followed by the id.
+
+        Its `table` says by label id (maps and spheres are counted from 1) what each region kept: name; x, y, z (centre, mm);
+        voxels (in the image the region came in; of a sphere, also those beyond the run's grid); used (voxels of the run, or
+        of the resampled run, that the series is made of); kept (the share of the region's volume, for maps of its weights,
+        that they are; it can be a little above 1 where regions were resampled).
 
     Raises
     ------
     InputError
-        Among others where no voxel of any region has a value in all volumes, as when a volume that counts is all NaN.
+        Among others where no voxel of any region has a value in all volumes, as when a volume that counts is all NaN, and
+        where no region lies inside the run.
 
     Notes
     -----
@@ -84,76 +110,78 @@ def region_series(
 
     Maps, and regions that are maps, may overlap: all of them together are fitted to each volume by least squares, and cleaned
     afterwards, as ``nilearn.maskers.NiftiMapsMasker`` does on images of float64. A voxel without a value is left out of the
-    fit, where nilearn takes it for 0; a map without a weight has NaN, where nilearn gives it 0.
+    fit, where nilearn takes it for 0; a map without a weight has NaN, where nilearn gives it 0. A weighted mean is divided by
+    the sum of the weights' magnitudes.
+
+    Regions on another grid are resampled to the run's as nilearn does with ``resampling_target="data"``, but a region that
+    has no voxel there keeps its column. Where the run is resampled, voxels of regions beyond it are left out, where nilearn
+    takes them for 0; and no value is clipped, as ``nilearn.image.resample_to_img`` does not.
     """
     expect("the run", run, Run)
     params = RegionSeries.given(params)
     kept = np.arange(run.n_volumes) if run.keep is None else np.flatnonzero(run.keep)
     if not len(kept):
         raise InputError(f"no volume of {run.name} is kept: censor fewer volumes.")
-    found = _maps(run, regions, params.summary)
-    if found is None:
-        names, sets = _sets(run, regions, params.radius)
-        data = _of_sets(run, sets, kept, params, progress)
-    else:
-        names, maps = found
-        with one_thread():  # small products, which two threads only slow down
-            data = map_series(run.data, run.grid, maps, kept, params.fwhm, progress, run.name)
-            data = _cleaned(run, data, kept, params.cleaning)
-    progress(1.0, "series of regions")
-    return Series(data, names, run.tr, None if len(kept) == run.n_volumes else kept * run.tr)
-
-
-def _maps(run: Run, regions: Any, summary: str) -> tuple[list[str], Array] | None:
-    """Names and weights (r, z, y, x) of regions that are maps; None for those that are not."""
-    if isinstance(regions, Regions) and regions.maps is not None:
-        names, maps = [str(name) for name in regions.table["name"]], regions.maps
-    elif isinstance(regions, Maps):
-        names, maps = list(regions.names), regions.data
-    else:
-        return None
-    run.grid.require(regions.grid, run.name, "the image of the maps")
-    if summary != "mean":
+    inside = None
+    if params.resample == "run" and isinstance(regions, Regions | Maps) and not run.grid.matches(regions.grid):
+        run, inside = _on_grid(run, regions.grid, part(progress, 0.0, 0.5))
+        progress = part(progress, 0.5, 1.0)
+    where = placed(
+        regions, run.grid, run.name, params.radius, part(progress, 0.0, 0.1),
+        resampled=params.resample == "regions", expected=expected,
+    )  # fmt: skip
+    if where.weights is not None and params.summary != "mean":
         raise InputError(
-            f"maps are fitted to the run by least squares and have no {summary}: leave the summary at mean, or give labels."
+            f"maps are fitted to the run as a whole and have no {params.summary}: leave the summary at mean, or give labels."
         )
-    if not len(maps) or not np.any(maps):
-        raise InputError("there is no weight in the maps: give maps with values that are not 0.")
-    return names, maps
+    where = _usable(run, where, kept, inside, part(progress, 0.1, 0.2))
+    data = _summarized(run, where, kept, params, part(progress, 0.2, 1.0))
+    progress(1.0, "series of regions")
+    table = where.account()
+    return Series(data, list(table["name"]), run.tr, None if len(kept) == run.n_volumes else kept * run.tr, table)
 
 
-def _of_sets(run: Run, sets: list[Array], kept: Array, params: RegionSeries, progress: Progress) -> Array:
+def _on_grid(run: Run, grid: Grid, progress: Progress) -> tuple[Run, Array]:
+    """The run resampled, and which voxels (flat, bool) have values there."""
+    inside = covered(run.grid, grid)
+    if not inside.any():
+        raise InputError(f"no voxel of {run.name} lies in any of the regions: give regions in the space of the run.")
+    size = 8 if run.data.dtype.itemsize == 8 else 4
+    require(run.n_volumes * inside.size * size, f"resampling {run.name} to the regions")
+    return resample(run, grid, progress=progress), inside.reshape(-1)
+
+
+def _usable(run: Run, where: PlacedRegions, kept: Array, inside: Array | None, progress: Progress) -> PlacedRegions:
+    """The regions without voxels outside the run, and without those that are NaN or infinite in a volume that counts."""
+    there = np.zeros(int(np.prod(run.grid.shape)), dtype=bool)
+    for voxels in where.voxels:
+        there[voxels] = True
+    if inside is not None:
+        there &= inside
+    found = np.flatnonzero(there)
+    good = finite_voxels(run.data, kept, found, run.name, progress)
+    if inside is None and good.all():
+        return where
+    there[found] = good
+    return where.only(there)
+
+
+def _summarized(run: Run, where: PlacedRegions, kept: Array, params: RegionSeries, progress: Progress) -> Array:
+    """The series (t' × r) of regions, cleaned."""
+    if where.weights is None:
+        return _of_sets(run, where.voxels, kept, params, progress)
+    weights = list(zip(where.voxels, where.weights, strict=True))
+    summary = map_series if params.maps == "least_squares" else map_means
+    with one_thread():  # small products, which two threads only slow down
+        return _cleaned(run, summary(run.data, run.grid, weights, kept, params.fwhm, progress), kept, params.cleaning)
+
+
+def _of_sets(run: Run, sets: Sequence[Array], kept: Array, params: RegionSeries, progress: Progress) -> Array:
     """The series (t' × r) of sets of voxels, cleaned."""
-    sets = _usable(run, sets, kept, part(progress, 0.0, 0.1))
-    progress = part(progress, 0.1, 1.0)
     if params.summary == "eigenvariate":
         return _first(run, sets, kept, params, progress)
     summary = means if params.summary == "mean" else medians
     return _cleaned(run, summary(run.data, run.grid, sets, kept, params.fwhm, progress), kept, params.cleaning)
-
-
-def _sets(run: Run, regions: Any, radius: float) -> tuple[list[str], list[Array]]:
-    """Names and voxels (flat, C order of z, y, x) of the regions."""
-    if isinstance(regions, Volume):
-        raise InputError(f"{regions.name} is a Volume and regions are needed: give Regions(image.data > 0, image.grid).")
-    if isinstance(regions, Regions):
-        run.grid.require(regions.grid, run.name, "the label image")
-        if not len(regions.ids):
-            raise InputError("there is no region in the label image: give one with regions, or make some first.")
-        voxels = region_voxels(regions.labels)
-        return [str(name) for name in regions.table["name"]], [voxels[i] for i in regions.ids.tolist()]
-    spheres = as_spheres(regions, radius, "Regions or Maps")
-    return [name for name, _, _ in spheres], [run.grid.sphere_voxels(centre, size) for _, centre, size in spheres]
-
-
-def _usable(run: Run, sets: list[Array], kept: Array, progress: Progress) -> list[Array]:
-    """The sets without the voxels that are NaN or infinite in a volume that counts."""
-    voxels = np.concatenate([*sets, np.empty(0, dtype=np.int64)]).astype(np.int64)
-    good = finite_voxels(run.data, kept, voxels, run.name, progress)
-    if good.all():
-        return sets
-    ends = np.cumsum([len(voxels) for voxels in sets])[:-1]
-    return [voxels[fine] for voxels, fine in zip(sets, np.split(good, ends), strict=True)]
 
 
 def _cleaned(run: Run, series: Array, kept: Array, cleaning: Cleaning) -> Array:
@@ -170,7 +198,7 @@ def _does_nothing(cleaning: Cleaning, confounds: pd.DataFrame | None) -> bool:
     return not (cleaning.detrend or filtered or (confounds is not None and confounds.shape[1]))
 
 
-def _first(run: Run, sets: list[Array], kept: Array, params: RegionSeries, progress: Progress) -> Array:
+def _first(run: Run, sets: Sequence[Array], kept: Array, params: RegionSeries, progress: Progress) -> Array:
     cleaning = params.cleaning
     matrix = None
     if not _does_nothing(cleaning, run.confounds):

@@ -1,4 +1,4 @@
-"""One series for each of several maps that may overlap: the least squares fit of the maps to each volume.
+"""One series for each of several maps that may overlap: the least squares fit of the maps to each volume, or weighted means.
 
 With the maps as rows of W (r × v), the series of a volume x is the s for which Wᵀs comes closest to x: G·s = W·x, G = W·Wᵀ.
 Voxels where all maps are 0 do not matter, so that only the maps' own voxels are read, and W·x is summed volume by volume.
@@ -6,15 +6,14 @@ Voxels where all maps are 0 do not matter, so that only the maps' own voxels are
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_connectome.core.errors import Progress, part, silent
+from napari_connectome.core.errors import Progress, silent
 from napari_connectome.core.grid import Grid
-from napari_connectome.core.region_maps import supports
-from napari_connectome.core.voxel_reader import finite_voxels
 from napari_connectome.core.weighted_sums import Weights, used_columns, weight_matrix, weighted_sums
 
 Array = npt.NDArray[Any]
@@ -28,28 +27,25 @@ COLLINEAR = 1e-12
 def map_series(
     data: Array,
     grid: Grid,
-    maps: Array,
+    weights: Sequence[Weights],
     volumes: Array,
     fwhm: float = 0.0,
     progress: Progress = silent,
-    name: str = "the run",
 ) -> Array:
     """Fit maps to each of some volumes.
 
     Parameters
     ----------
     data : (t, z, y, x) array
-        Any real type. A voxel that is NaN or infinite in one of the volumes takes no part in the fit.
+        Any real type, finite in these volumes wherever a map has a weight.
     grid : Grid
-    maps : (r, z, y, x) array
-        Weights of any sign; NaN and infinities count as 0.
+    weights : r pairs
+        Flat indices (C order of z, y, x) and weights of any sign.
     volumes : (n,) int array
         Which volumes.
     fwhm : float
         Smooths the data first, mm; 0 is off.
     progress : Progress
-    name : str
-        What the run is called in messages.
 
     Returns
     -------
@@ -57,24 +53,26 @@ def map_series(
         The solution of the smallest norm where maps depend on each other: of two that are the same, each has half. NaN for a
         map without a weight.
     """
-    weights: list[Weights] = []
-    for i, image in enumerate(maps):
-        weights += supports(image[None])
-        progress(0.1 * (i + 1) / len(maps), "reading the maps")
-    voxels, matrix = used_columns(weight_matrix(weights, grid))
-    good = finite_voxels(data, volumes, voxels, name, part(progress, 0.1, 0.2))
-    if not good.all():
-        weights = _only(weights, voxels[good], grid)
-        _, matrix = used_columns(weight_matrix(weights, grid))
+    _, matrix = used_columns(weight_matrix(weights, grid))
     inverse = _inverse(_products(matrix))
-    return weighted_sums(data, grid, weights, volumes, fwhm, part(progress, 0.2, 1.0), "fitting the maps") @ inverse
+    return weighted_sums(data, grid, weights, volumes, fwhm, progress, "fitting the maps") @ inverse
 
 
-def _only(weights: list[Weights], voxels: Array, grid: Grid) -> list[Weights]:
-    """The weights in some voxels."""
-    usable = np.zeros(int(np.prod(grid.shape)), dtype=bool)
-    usable[voxels] = True
-    return [(where[usable[where]], values[usable[where]]) for where, values in weights]
+def map_means(
+    data: Array,
+    grid: Grid,
+    weights: Sequence[Weights],
+    volumes: Array,
+    fwhm: float = 0.0,
+    progress: Progress = silent,
+) -> Array:
+    """Mean of each of some volumes weighted by each map, (n × r) float64; see `map_series`.
+
+    The weighted sum over the sum of the weights' magnitudes, so that maps of both signs have one, too.
+    """
+    total = np.array([np.abs(values).sum(dtype=np.float64) for _, values in weights])
+    sums = weighted_sums(data, grid, weights, volumes, fwhm, progress, "averaging over the maps")
+    return np.asarray(np.divide(sums, total, out=np.full_like(sums, np.nan), where=total > 0))
 
 
 def _products(matrix: Any) -> Array:

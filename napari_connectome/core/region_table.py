@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,14 @@ def region_voxels(labels: Array) -> dict[int, Array]:
 def region_names(ids: Array, names: Mapping[int, str]) -> list[str]:
     """A name for each id; "region 7" where there is none."""
     return [default_name(i) if _is_missing(names.get(int(i))) else one_line(names[int(i)]) for i in ids]
+
+
+def told_apart(names: Sequence[str], ids: Sequence[int]) -> list[str]:
+    """The names, all different: a name that several regions have is followed by the id."""
+    apart = list(names)
+    while len(count := Counter(apart)) < len(apart):  # again where somebody's name is one made so
+        apart = [name if count[name] == 1 else f"{name} ({i})" for i, name in zip(ids, apart, strict=True)]
+    return apart
 
 
 def default_name(region: int) -> str:

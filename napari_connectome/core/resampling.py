@@ -58,7 +58,7 @@ def _regions(regions: Regions, grid: Grid, how: str, progress: Progress) -> Regi
         if "network" not in regions.table:
             return there
         return replace(there, table=there.table.assign(network=regions.table["network"].to_numpy()))
-    labels = _moved(regions.labels, regions.grid, grid, "nearest")
+    labels = brought(regions.labels, regions.grid, grid, "nearest")
     here = np.isin(regions.ids, labels)
     if not here.any():
         raise InputError("no region lies inside the grid the regions are to be resampled to: choose another one.")
@@ -69,7 +69,7 @@ def _stack(data: Array, source: Grid, target: Grid, how: str, progress: Progress
     out = np.empty((len(data), *target.shape), dtype=_kind(data.dtype, how))
     for i, volume in enumerate(data):
         progress(i / len(data), "resampling")
-        out[i] = _moved(volume, source, target, how)
+        out[i] = brought(volume, source, target, how)
     return out
 
 
@@ -80,10 +80,9 @@ def _kind(stored: np.dtype[Any], how: str) -> np.dtype[Any]:
     return np.dtype(np.float32) if stored == np.float16 else stored.newbyteorder("=")
 
 
-def _moved(volume: Array, source: Grid, target: Grid, how: str) -> Array:
-    """One volume (z, y, x) on the target grid."""
-    voxel = np.linalg.inv(source.affine) @ target.affine  # (x, y, z) indices in the target to those in the source
-    matrix, offset = voxel[:3, :3][::-1, ::-1], voxel[:3, 3][::-1]
+def brought(volume: Array, source: Grid, target: Grid, how: str) -> Array:
+    """One volume (z, y, x) on the target grid, as `resample` does it."""
+    matrix, offset = _between(source, target)
     kind = _kind(volume.dtype, how)
     missing = ~np.isfinite(volume) if volume.dtype.kind == "f" else np.zeros(0, dtype=bool)
     given = _continued(volume, ~missing) if missing.any() else volume
@@ -92,6 +91,18 @@ def _moved(volume: Array, source: Grid, target: Grid, how: str) -> Array:
     if missing.any():
         out[_transformed(missing.astype(np.uint8), matrix, offset, target.shape, 0) > 0] = np.nan
     return out.astype(kind, copy=False)
+
+
+def covered(source: Grid, target: Grid) -> Array:
+    """Which voxels of the target (z, y, x) lie between the centres of the source's, so that they have a value; bool."""
+    matrix, offset = _between(source, target)
+    return _transformed(np.ones(source.shape, dtype=np.uint8), matrix, offset, target.shape, 0) > 0
+
+
+def _between(source: Grid, target: Grid) -> tuple[Array, Array]:
+    """Matrix and offset from (z, y, x) indices in the target to those in the source."""
+    voxel = np.linalg.inv(source.affine) @ target.affine
+    return voxel[:3, :3][::-1, ::-1], voxel[:3, 3][::-1]
 
 
 def _transformed(volume: Array, matrix: Array, offset: Array, shape: tuple[int, ...], order: int) -> Array:

@@ -360,17 +360,22 @@ class Series:
         Seconds.
     times : (t,) array, optional
         Seconds; where volumes were left out, those of the kept ones. One TR apart from 0 otherwise.
+    table : DataFrame, optional
+        What is known of the regions, a row for each column of the data; see `region_series`.
     """
 
     data: Array
     names: Sequence[str]
     tr: float
     times: Array | None = None
+    table: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         data = np.atleast_2d(np.asarray(self.data))
         if len(self.names) != data.shape[1]:
             raise InputError(f"{len(self.names)} names were given for {data.shape[1]} series: give one name a column.")
+        if self.table is not None and len(self.table) != data.shape[1]:
+            raise InputError(f"the table has {len(self.table)} rows for {data.shape[1]} series: give one row a column.")
         object.__setattr__(self, "data", data)
         object.__setattr__(self, "names", tuple(self.names))
         object.__setattr__(self, "tr", checked_tr(self.tr, "the TR of the series"))

@@ -272,7 +272,7 @@ def test_what_cannot_be_fitted_is_one_sentence():
     }
     for said, given in wrong.items():
         with pytest.raises(InputError, match=said):
-            region_series(run, given)
+            region_series(run, given, RegionSeries(resample="never"))
     for summary in ("median", "eigenvariate"):
         with pytest.raises(InputError, match=f"have no {summary}: leave the summary at mean"):
             region_series(run, Maps(maps, GRID), RegionSeries(summary=summary))

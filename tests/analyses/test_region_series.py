@@ -344,4 +344,4 @@ def test_what_cannot_be_averaged_is_one_sentence():
     wrong["there is no region in the label image"] = Regions(np.zeros(SHAPE, np.uint8), GRID)
     for said, given in wrong.items():
         with pytest.raises(InputError, match=said):
-            region_series(run, given)
+            region_series(run, given, RegionSeries(resample="never"))
