@@ -149,6 +149,7 @@ class RegionMeasure(QWidget):
         labels, grid = regions.labels.copy(), grid_of(regions.layer, [run.grid])
         if not labels.any():
             raise InputError(f"{regions.layer.name} has no regions yet: paint or make some first.")
+        run.grid.require(grid, run.name, "the label image")  # what is measured is what is seen
         return run, self.options.params, partial(_regions, labels, grid, dict(regions.names), dict(regions.origins))
 
     def _on_measured(self, measured: tuple[Measurement, float]) -> None:
