@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from napari_connectome.analyses.condition_test import condition_test as condition_test
     from napari_connectome.analyses.connectome import Connectivity as Connectivity
     from napari_connectome.analyses.connectome import connectome as connectome
+    from napari_connectome.analyses.edge_test import EdgeTest as EdgeTest
+    from napari_connectome.analyses.edge_test import edge_test as edge_test
     from napari_connectome.analyses.labeling import Labeling as Labeling
     from napari_connectome.analyses.labeling import make_regions as make_regions
     from napari_connectome.analyses.networks import NetworkMaps as NetworkMaps
@@ -55,6 +57,7 @@ _HOME = {
     "ConditionTest": "analyses.condition_test",
     "Connectivity": "analyses.connectome",
     "Connectome": "core.connectomes",
+    "EdgeTest": "analyses.edge_test",
     "Grid": "core.grid",
     "Labeling": "analyses.labeling",
     "Maps": "core.values",
@@ -76,6 +79,7 @@ _HOME = {
     "condition_test": "analyses.condition_test",
     "connectome": "analyses.connectome",
     "connectome_of_runs": "studies.connectome_of_runs",
+    "edge_test": "analyses.edge_test",
     "extract_regions": "analyses.region_extraction",
     "learn_networks": "studies.learn_networks",
     "load_design": "io.design",

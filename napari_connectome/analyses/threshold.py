@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_connectome.core.discoveries import discoveries
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.masks import background_mask, inside_of
 from napari_connectome.core.neighbours import connectivity_param
@@ -184,8 +185,8 @@ class Thresholder:
         """Which voxels are kept by their p values."""
         tested, in_order = self._tests(params.two_sided)
         if params.method == "fdr":
-            found = np.flatnonzero(in_order <= params.alpha * np.arange(1, len(in_order) + 1) / max(1, len(in_order)))
-            highest = float(in_order[found[-1]]) if len(found) else -1.0
+            found = discoveries(in_order, params.alpha)
+            highest = float(in_order[found - 1]) if found else -1.0
         else:
             highest = params.alpha if params.method == "fpr" else params.alpha / max(1, len(in_order))
         # One-sided, p is half of it where the statistic is positive; elsewhere it is not below a half.

@@ -28,15 +28,15 @@ class Moments:
 
     Parameters
     ----------
-    n : int
-        Number of volumes.
+    n : int or array of them
+        Number of volumes; of subjects, where it differs from element to element.
     mean : (z, y, x) float64 array
         Of the smoothed volumes, less the smoothed reference.
     squares : (z, y, x) float64 array
         Sum of the squared differences from the mean.
     """
 
-    n: int
+    n: Any
     mean: Array
     squares: Array
 

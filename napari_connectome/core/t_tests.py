@@ -1,4 +1,4 @@
-"""Student's and Welch's t of two groups, of which only mean and spread are known."""
+"""Student's and Welch's t of one group or two, of which only mean and spread are known."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ import numpy.typing as npt
 from napari_connectome.core.moments import Moments
 
 Array = npt.NDArray[Any]
+
+
+def one_sample(a: Moments) -> tuple[Array, Array]:
+    """T of a mean against 0 and its degrees of freedom; t is NaN where nothing varies and the mean is 0."""
+    error = np.sqrt(a.squares / ((a.n - 1.0) * a.n))
+    return _ratio(a.mean, error), np.full(error.shape, a.n - 1.0)
 
 
 def student(a: Moments, b: Moments) -> tuple[Array, Array]:

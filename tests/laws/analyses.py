@@ -61,6 +61,10 @@ def _learn(**how: Any) -> Any:
     return nc.learn_networks([run(0), run(1)], nc.Networks(n_components=K, alpha=2.0, **how), mask=mask())
 
 
+def _connectome(subjects: int, **how: Any) -> Any:
+    return nc.connectome([nc.region_series(run(i), maps()) for i in range(subjects)], nc.Connectivity(**how))
+
+
 CASES: dict[str, Callable[[], Any]] = {
     "clean": lambda: nc.clean(run().data[:, 3, 3], 2.0, nc.Cleaning(high_pass=0.01)),
     "smooth": lambda: nc.smooth(run(), 6.0),
@@ -76,6 +80,9 @@ CASES: dict[str, Callable[[], Any]] = {
     "learn_networks, ica": lambda: _learn(method="ica"),
     "extract_regions of maps": lambda: nc.extract_regions(maps(), nc.RegionExtraction(min_size=200.0)),
     "extract_regions of labels": lambda: nc.extract_regions(regions(), nc.RegionExtraction(min_size=0.0)),
-    "connectome": lambda: nc.connectome([nc.region_series(run(i), maps()) for i in range(2)]),
+    "connectome": lambda: _connectome(2),
+    "connectome, tangent": lambda: _connectome(3, kind="tangent"),
+    "edge_test": lambda: nc.edge_test(_connectome(4)),
+    "edge_test of two groups": lambda: nc.edge_test(_connectome(3), _connectome(2), nc.EdgeTest(test="welch")),
     "connectome_of_runs": lambda: nc.connectome_of_runs([run(0), run(1)], regions()),
 }
