@@ -71,6 +71,12 @@ def _network_series(options: argparse.Namespace) -> list[measure.Row]:
     return network_series.rows(options.data, options.repeats)
 
 
+def _connectomes(options: argparse.Namespace) -> list[measure.Row]:
+    from benchmarks import connectomes
+
+    return connectomes.rows(options.data, options.repeats)
+
+
 def _paint(options: argparse.Namespace) -> list[measure.Row]:
     from benchmarks import paint
 
@@ -99,6 +105,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[measure.Row]]] = {
     "region_series": _region_series,
     "learn": _learn,
     "network_series": _network_series,
+    "connectomes": _connectomes,
     "startup": _startup,
 }
 
