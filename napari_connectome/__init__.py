@@ -10,6 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_connectome.analyses.brain_mask import brain_mask as brain_mask
+    from napari_connectome.analyses.computed_confounds import CompCor as CompCor
+    from napari_connectome.analyses.computed_confounds import HighVariance as HighVariance
+    from napari_connectome.analyses.computed_confounds import compcor as compcor
+    from napari_connectome.analyses.computed_confounds import global_signal as global_signal
+    from napari_connectome.analyses.computed_confounds import high_variance_confounds as high_variance_confounds
     from napari_connectome.analyses.condition_test import ConditionTest as ConditionTest
     from napari_connectome.analyses.condition_test import condition_test as condition_test
     from napari_connectome.analyses.connectome import Connectivity as Connectivity
@@ -54,11 +59,13 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Cleaning": "core.cleaning",
+    "CompCor": "analyses.computed_confounds",
     "ConditionTest": "analyses.condition_test",
     "Connectivity": "analyses.connectome",
     "Connectome": "core.connectomes",
     "EdgeTest": "analyses.edge_test",
     "Grid": "core.grid",
+    "HighVariance": "analyses.computed_confounds",
     "Labeling": "analyses.labeling",
     "Maps": "core.values",
     "NetworkMaps": "analyses.networks",
@@ -76,11 +83,14 @@ _HOME = {
     "brain_mask": "analyses.brain_mask",
     "clean": "core.cleaning",
     "cluster_executor": "studies.cluster",
+    "compcor": "analyses.computed_confounds",
     "condition_test": "analyses.condition_test",
     "connectome": "analyses.connectome",
     "connectome_of_runs": "studies.connectome_of_runs",
     "edge_test": "analyses.edge_test",
     "extract_regions": "analyses.region_extraction",
+    "global_signal": "analyses.computed_confounds",
+    "high_variance_confounds": "analyses.computed_confounds",
     "learn_networks": "studies.learn_networks",
     "load_design": "io.design",
     "load_maps": "io.load",

@@ -104,7 +104,7 @@ def cleaning_matrix(
     even = band is not None and cleaning.filter == "butterworth"
     nuisance = _confound_columns(confounds, n_volumes)
     if band and not even:
-        nuisance = np.hstack([nuisance, _cosine_drifts(n_volumes, band)])
+        nuisance = np.hstack([nuisance, cosine_drifts(n_volumes, band.high_pass, band.tr)])
     # The identity and the confounds go through the same steps; only what the identity becomes is the operator.
     columns, rows = _even_rows(np.hstack([np.eye(n_volumes), nuisance]), kept, fill=even)
     if cleaning.detrend:
@@ -300,11 +300,11 @@ def _confound_columns(confounds: pd.DataFrame | Array | None, n_volumes: int) ->
     return values
 
 
-def _cosine_drifts(n_volumes: int, band: _Band) -> Array:
-    """Discrete cosines slower than the cut-off (t × k), without the constant; none where the run is too short for one."""
+def cosine_drifts(n_volumes: int, high_pass: float, tr: float) -> Array:
+    """Discrete cosines slower than a cut-off in Hz (t × k), without the constant; none where the run is too short for one."""
     # The period comes from the last frame's time, as in nilearn: its rounding decides whether a cosine at the cut-off counts.
-    period = (n_volumes - 1) * band.tr / (n_volumes - 1)
-    count = min(n_volumes - 1, math.floor(2 * n_volumes * band.high_pass * period))
+    period = (n_volumes - 1) * tr / (n_volumes - 1)
+    count = min(n_volumes - 1, math.floor(2 * n_volumes * high_pass * period))
     k = np.arange(1, count + 1)
     drifts = np.sqrt(2.0 / n_volumes) * np.cos(np.pi / n_volumes * (np.arange(n_volumes)[:, None] + 0.5) * k)
     return np.asarray(drifts)

@@ -33,6 +33,11 @@ def run(seed: int = 0) -> Any:
     return nc.Run(_read_only(data), GRID, 2.0, confounds=confounds, name=f"run {seed}")
 
 
+def other_run() -> Any:
+    """The same on a grid that lies elsewhere."""
+    return nc.Run(run().data, nc.Grid(GRID.shape, GRID.affine + np.array([[0, 0, 0, 1.5], *[[0] * 4] * 3])), 2.0)
+
+
 def mask() -> Any:
     """The inside of the grid."""
     inside = np.zeros(GRID.shape, dtype=bool)
@@ -75,6 +80,10 @@ CASES: dict[str, Callable[[], Any]] = {
     "make_regions": lambda: nc.make_regions(mask(), nc.Labeling(dilate=1)),
     "region_series of labels": lambda: nc.region_series(run(), regions()),
     "region_series of maps": lambda: nc.region_series(run(), maps(), nc.RegionSeries(fwhm=5.0)),
+    "region_series on another grid": lambda: nc.region_series(other_run(), maps(), nc.RegionSeries(resample="run")),
+    "high_variance_confounds": lambda: nc.high_variance_confounds(run(), nc.HighVariance(n_components=2)),
+    "compcor": lambda: nc.compcor(run(), mask()),
+    "global_signal": lambda: nc.global_signal(run()),
     "learn_networks, dictionary": lambda: _learn(),
     "learn_networks, as nilearn": lambda: _learn(search="early", reduction="randomized"),
     "learn_networks, ica": lambda: _learn(method="ica"),

@@ -86,6 +86,8 @@ ANALYSES = {
     "condition_test": (nc.ConditionTest(), lambda params: nc.condition_test(cases.run(), cases.labels(), params)),
     "make_regions": (nc.Labeling(), lambda params: nc.make_regions(cases.mask(), params)),
     "region_series": (nc.RegionSeries(), lambda params: nc.region_series(cases.run(), cases.regions(), params)),
+    "high_variance_confounds": (nc.HighVariance(), lambda params: nc.high_variance_confounds(cases.run(), params)),
+    "compcor": (nc.CompCor(), lambda params: nc.compcor(cases.run(), cases.mask(), params)),
     "dictionary": (FEW, _learn),
     "ica": (FEW.replace(method="ica"), _learn),
     **{
