@@ -28,7 +28,6 @@ def series() -> list[Any]:
 
 def load_ours() -> None:
     """Import what `ours` uses."""
-    import scipy.linalg
     import sklearn.covariance  # noqa: F401
 
     import napari_connectome as nc
@@ -75,8 +74,8 @@ def rows(folder: Path, repeats: int) -> list[measure.Row]:
             target="≥ 3 ×",
             met=times["nilearn"].median / times["ours"].median >= 3,
             note=f"Tangents differ by at most {difference:.1g} of the largest. Both decompose as many matrices; ours two at a "
-            "time, each in one thread, where nilearn's linear algebra takes all cores for each, and waits for them where others "
-            f"are at work. With one thread for the linear algebra of both it is {alone / work:.1f} ×.",
+            "time, each in one thread, where nilearn's linear algebra takes all cores for each, and waits for them where "
+            f"others are at work. With one thread for the linear algebra of both it is {alone / work:.1f} ×.",
         )
     ]
 
