@@ -34,7 +34,7 @@ from napari_connectome.io.confounds import (
     require_rows,
 )
 from napari_connectome.layers.confounds import known_confounds
-from napari_connectome.widgets.form import NARROWEST, ChoiceBox, NumberBox
+from napari_connectome.widgets.form import ChoiceBox, NumberBox
 from napari_connectome.widgets.panel import row
 
 BY_HAND = "chosen columns"
@@ -94,7 +94,6 @@ class ConfoundsPanel(QWidget):
         self.censoring = QComboBox()
         self.censoring.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.censoring.setMinimumContentsLength(8)
-        self.censoring.setMinimumWidth(NARROWEST)
         self.censoring.setToolTip("Which volumes are left out: those that moved, or those a column marks.")
         self.limit = NumberBox(0.01, 100.0, 0.1, "mm")
         self.limit.number = FD_LIMIT

@@ -35,8 +35,6 @@ P = TypeVar("P", bound=Params)
 OFF = "off"
 LARGEST = 1e12
 """The spin box's own stand-in for infinity; no quantity in mm, s or Hz comes near it."""
-NARROWEST = 80
-"""Pixels a box may be squeezed to in a narrow dock: the theme's own hints would have panels wider than the dock."""
 
 
 class NumberBox(QDoubleSpinBox):
@@ -84,7 +82,7 @@ class NumberBox(QDoubleSpinBox):
         self.setKeyboardTracking(False)  # a half typed 0.0 is no wish
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.setMinimumWidth(NARROWEST)
+        self.setMinimumWidth(80)
 
     @property
     def number(self) -> float:
@@ -216,7 +214,6 @@ class ChoiceBox(QComboBox):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(8)
-        self.setMinimumWidth(NARROWEST)
 
     def wheelEvent(self, event: Any) -> None:  # noqa: N802
         """Leave the wheel to the page unless the box was clicked."""

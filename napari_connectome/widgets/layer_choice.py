@@ -9,8 +9,6 @@ from napari.layers import Layer
 from qtpy.QtCore import QSignalBlocker, QTimer, Signal
 from qtpy.QtWidgets import QComboBox, QWidget
 
-from napari_connectome.widgets.form import NARROWEST
-
 
 class LayerChoice(QComboBox):
     """Choose one layer.
@@ -43,7 +41,6 @@ class LayerChoice(QComboBox):
         self._layer: Layer | None = None
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(10)
-        self.setMinimumWidth(NARROWEST)
         events = viewer.layers.events
         self._events = (events.inserted, events.removed, events.reordered, events.renamed)
         for event in self._events:

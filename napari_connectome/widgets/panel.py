@@ -10,6 +10,7 @@ from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractSpinBox,
+    QComboBox,
     QDockWidget,
     QFormLayout,
     QFrame,
@@ -24,6 +25,9 @@ from qtpy.QtWidgets import (
 
 from napari_connectome.widgets.at_end import AtEnd
 from napari_connectome.widgets.form import NumberBox
+
+SQUEEZED = 60
+"""Pixels a drop-down beside its title may be squeezed to in a narrow dock, where the theme's own hints would not fit."""
 
 
 class Panel(QWidget):
@@ -142,7 +146,7 @@ class Panel(QWidget):
 
 
 def row(title: str, *widgets: QWidget) -> QHBoxLayout:
-    """A title and widgets beside each other; the first takes what room there is."""
+    """A title and widgets beside each other; the first takes what room there is, drop-downs are squeezed in a narrow dock."""
     line = QHBoxLayout()
     label = QLabel(title)
     label.setToolTip(widgets[0].toolTip())
@@ -151,6 +155,8 @@ def row(title: str, *widgets: QWidget) -> QHBoxLayout:
     line.addWidget(label)
     for i, widget in enumerate(widgets):
         line.addWidget(widget, 1 if i == 0 else 0)
+        if isinstance(widget, QComboBox):
+            widget.setMinimumWidth(SQUEEZED)
     return line
 
 
