@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from napari_connectome.analyses.connectome import Connectivity, connectome
+from napari_connectome.analyses.connectome import CONSTANT, Connectivity, connectome
 from napari_connectome.analyses.region_series import RegionSeries, region_series
 from napari_connectome.core.connectomes import Connectome
 from napari_connectome.core.errors import InputError, Progress, part, silent
@@ -20,6 +21,8 @@ from napari_connectome.core.values import Maps, Regions, Series
 from napari_connectome.studies.distribute import Failure, each
 from napari_connectome.studies.learn_networks import RunsFailed
 from napari_connectome.studies.sources import as_sources
+
+Array = npt.NDArray[Any]
 
 READING = 0.9
 """Share of the work that is reading the runs."""
@@ -37,14 +40,14 @@ class RunSeries:
         Names of these runs.
     coordinates : (r × 3) array
         Where the regions are, mm.
-    left_out : tuple of str
-        A sentence for each run that could not be used.
+    failures : tuple of Failure
+        The runs that could not be used.
     """
 
     series: tuple[Series, ...]
     runs: tuple[str, ...]
-    coordinates: Any
-    left_out: tuple[str, ...] = ()
+    coordinates: Array
+    failures: tuple[Failure, ...] = ()
 
 
 def connectome_of_runs(
@@ -79,7 +82,8 @@ def connectome_of_runs(
     Returns
     -------
     Connectome
-        A matrix for each run, called as the runs are.
+        A matrix for each run, called as the runs are. A region without a series in a run has NaN there, and so has one whose
+        series does not change, as where the run was set to 0 outside a mask.
 
     Raises
     ------
@@ -118,7 +122,7 @@ def series_of_runs(
         raise RunsFailed(tuple(failures), len(failures) + len(made))
     if not made:
         raise InputError("there is no run to take series from: give one at least.")
-    return RunSeries(tuple(made.values()), tuple(made), coordinates, tuple(failure.sentence for failure in failures))
+    return RunSeries(tuple(made.values()), tuple(made), coordinates, tuple(failures))
 
 
 def connectome_of_series(
@@ -131,4 +135,10 @@ def connectome_of_series(
 
 def _series_of(source: Source, progress: Progress, *, regions: Any, params: RegionSeries) -> Series:
     run = source.load(part(progress, 0.0, 0.6))
-    return region_series(run, regions, params, progress=part(progress, 0.6, 1.0))
+    found = region_series(run, regions, params, progress=part(progress, 0.6, 1.0))
+    constant = np.ptp(found.data, axis=0) <= CONSTANT * np.abs(found.data).max(axis=0)
+    if not constant.any():
+        return found
+    data = found.data.astype(np.float64)
+    data[:, constant] = np.nan
+    return replace(found, data=data)

@@ -85,17 +85,20 @@ def test_runs_that_fail_are_named_and_the_others_are_not_lost(runs, group, tmp_p
     assert len(failed.value.sentences) == 1
     found = series_of_runs(given, group[0].regions, leave_out=True)
     assert found.runs == ("sub-01", "sub-02")
-    assert len(found.left_out) == 1
-    assert "broken" in found.left_out[0]
+    assert [failure.name for failure in found.failures] == ["broken"]
+    assert "broken" in found.failures[0].sentence
     with pytest.raises(RunsFailed, match="broken"):
         series_of_runs([broken], group[0].regions, leave_out=True)
 
 
-def test_a_region_that_a_run_lacks_has_nan_there_and_a_mean_of_the_others(runs, group):
+@pytest.mark.parametrize("value", [np.nan, 0.0, 300.0])
+def test_a_region_that_a_run_lacks_has_nan_there_and_a_mean_of_the_others(runs, group, value):
     regions = group[0].regions
     data = runs[1].data.astype(np.float32)
-    data[:, regions.labels == 2] = np.nan
-    found = connectome_of_runs([runs[0], runs[1].replace(data=data), runs[2]], regions)
+    data[:, regions.labels == 2] = value
+    given = [runs[0], runs[1].replace(data=data, confounds=None), runs[2]]
+    found = connectome_of_runs(given, regions)
+    assert np.isfinite(np.delete(np.delete(found.matrices[1], 1, 0), 1, 1)).all()
     assert np.isnan(found.matrices[1, 1]).all()
     np.testing.assert_allclose(found.mean[1], found.matrices[[0, 2], 1].mean(axis=0))
 

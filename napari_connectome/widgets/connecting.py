@@ -1,0 +1,106 @@
+"""One connectome as it is computed in the background: the series of each run first, which are kept, then the matrices."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Hashable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from napari_connectome.analyses.connectome import Connectivity
+from napari_connectome.analyses.region_series import RegionSeries
+from napari_connectome.core.connectomes import Connectome
+from napari_connectome.core.errors import Progress, part
+from napari_connectome.core.sources import Source
+from napari_connectome.core.values import Maps
+from napari_connectome.studies.cluster import cluster_executor
+from napari_connectome.studies.connectome_of_runs import READING, RunSeries, connectome_of_series, series_of_runs
+from napari_connectome.studies.sources import as_sources, key_of
+from napari_connectome.widgets.region_choice import Chosen
+from napari_connectome.widgets.run_entry import RunEntry
+
+
+@dataclass(frozen=True, eq=False)
+class KeptSeries:
+    """Series that were read, and all that they depend on."""
+
+    read: RunSeries
+    key: Hashable
+
+
+@dataclass(eq=False)
+class Connecting:
+    """Everything one call needs, and what has come of it so far.
+
+    Parameters
+    ----------
+    entries : list of RunEntry
+    sources : list of Source
+        Where the runs come from, in the same order.
+    regions : Regions, Maps or DataFrame
+    series : RegionSeries
+    connectivity : Connectivity
+    kept : KeptSeries, optional
+        From the call before.
+    address : str
+        Of a cluster's scheduler; "" for this machine.
+
+    Attributes
+    ----------
+    failed : dict of RunEntry to str
+        The runs that could not be used, with a sentence each.
+    reused : bool
+        Whether no run had to be read.
+    """
+
+    entries: list[RunEntry]
+    sources: list[Source]
+    regions: Chosen
+    series: RegionSeries
+    connectivity: Connectivity
+    kept: KeptSeries | None = None
+    address: str = ""
+    failed: dict[RunEntry, str] = field(default_factory=dict)
+    reused: bool = False
+
+    def connect(self, progress: Progress) -> Connectome | None:
+        """The connectome; None where runs failed that nobody has agreed to leave out: see `failed`."""
+        read = self._read(part(progress, 0.0, READING))
+        if not all(entry.optional for entry in self.failed):
+            return None
+        return connectome_of_series(read, self.connectivity, progress=part(progress, READING, 1.0))
+
+    def _read(self, progress: Progress) -> RunSeries:
+        keys = tuple(key_of(source, progress) for source in self.sources)
+        names = [source.name for source in as_sources(self.sources)]  # by which runs of one name are told apart
+        key = (keys, tuple(names), _digest(self.regions), self.series)
+        self.reused = self.kept is not None and self.kept.key == key and None not in keys
+        if self.kept is None or not self.reused:
+            with cluster_executor(self.address, progress=progress) if self.address else nullcontext() as executor:
+                read = series_of_runs(
+                    self.sources, self.regions, self.series, leave_out=True, executor=executor, progress=progress
+                )
+            self.kept = KeptSeries(read, key)
+        entries = dict(zip(names, self.entries, strict=True))
+        self.failed = {entries[failure.name]: failure.sentence for failure in self.kept.read.failures}
+        return self.kept.read
+
+
+def _digest(regions: Chosen) -> str:
+    """Equal for regions of the same voxels and names."""
+    checksum = hashlib.blake2b(digest_size=16)
+    if isinstance(regions, pd.DataFrame):
+        checksum.update(regions.to_csv().encode())
+        return checksum.hexdigest()
+    names, images = (
+        (regions.names, regions.data)
+        if isinstance(regions, Maps)
+        else (regions.table["name"], regions.labels if regions.maps is None else regions.maps)
+    )
+    checksum.update(repr((regions.grid.shape, regions.grid.affine.tolist(), list(names))).encode())
+    for image in images:
+        checksum.update(np.ascontiguousarray(image).data)
+    return checksum.hexdigest()

@@ -1,0 +1,51 @@
+"""The *Connectome* dock widget: which regions go together, as a matrix and in the brain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtWidgets import QTabWidget
+
+from napari_connectome.core.connectomes import Connectome
+from napari_connectome.layers.full_view import FullView
+from napari_connectome.widgets.connectome_computing import ConnectomeComputing
+from napari_connectome.widgets.connectome_view import ConnectomeView
+from napari_connectome.widgets.panel import Panel
+from napari_connectome.widgets.view import ViewBar
+
+COMPUTE, LOOK = range(2)
+
+
+class Connectomes(Panel):
+    """Connectomes of runs, computed and looked at.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+
+    Attributes
+    ----------
+    computing : ConnectomeComputing
+    look : ConnectomeView
+    """
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(napari_viewer)
+        self._view = FullView(self.viewer)  # as it was before this dock took its room
+        self.computing = ConnectomeComputing(self)
+        self.look = ConnectomeView(self)
+        self.tabs = QTabWidget()
+        self.tabs.addTab(self.computing, "Compute")
+        self.tabs.addTab(self.look, "Matrix")
+        self.tabs.setTabEnabled(LOOK, False)
+        self.column.addWidget(ViewBar(self.viewer))
+        self.column.addWidget(self.tabs)
+        self.computing.computed.connect(self._on_computed)
+
+    def _on_computed(self, found: Connectome) -> None:
+        self.look.show_connectome(found, self.computing.table)
+        if self.computing.regions.are_spheres:
+            self.look.graph.names(False)  # the seeds have theirs
+        self._view.restore(self.viewer)
+        self.tabs.setTabEnabled(LOOK, True)
+        self.tabs.setCurrentIndex(LOOK)

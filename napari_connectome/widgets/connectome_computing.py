@@ -1,0 +1,272 @@
+"""Computing a connectome: the regions, the runs, how their series are made and what is measured of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+
+from napari_connectome.analyses.connectome import Connectivity
+from napari_connectome.analyses.region_series import RegionSeries
+from napari_connectome.core.cleaning import Cleaning
+from napari_connectome.core.connectomes import Connectome
+from napari_connectome.core.errors import InputError
+from napari_connectome.core.values import Regions, Series
+from napari_connectome.core.words import as_sentence, some
+from napari_connectome.widgets.cleaning_form import CleaningForm
+from napari_connectome.widgets.connecting import Connecting, KeptSeries
+from napari_connectome.widgets.form import ParamsForm
+from napari_connectome.widgets.panel import Panel, button, words
+from napari_connectome.widgets.preferences import scheduler
+from napari_connectome.widgets.region_choice import RegionChoice
+from napari_connectome.widgets.run_list import RunList
+from napari_connectome.widgets.section import Section
+from napari_connectome.widgets.work import Work, WorkBar
+
+Array = npt.NDArray[Any]
+
+CLEANING = Cleaning(high_pass=0.01)
+"""What a run at rest mostly needs before its correlations mean anything."""
+
+
+LOST = 0.5
+"""Share of its volume that a region should keep in a run, not to be told of."""
+NAMED = 3
+"""Regions that are named where there are many."""
+
+
+class ConnectomeComputing(QWidget):
+    """Choose and compute.
+
+    Parameters
+    ----------
+    panel : Panel
+        The dock widget it is part of.
+
+    Attributes
+    ----------
+    computed : Signal(Connectome)
+    regions : RegionChoice
+    runs : RunList
+    kept : KeptSeries or None
+        The series of the runs, from the last time.
+    table : DataFrame or None
+        What else is known of the regions of the last connectome.
+    """
+
+    computed = Signal(object)
+
+    def __init__(self, panel: Panel) -> None:
+        super().__init__()
+        self._panel = panel
+        self.kept: KeptSeries | None = None
+        self.table: pd.DataFrame | None = None
+        self.connecting: Connecting | None = None
+        self._began = 0.0
+        self._earlier = ""  # account of the last one that came to something
+        self._build(panel)
+        self._connect(panel)
+        self._show_fields()
+        self._on_cleaning()
+
+    def _build(self, panel: Panel) -> None:
+        self.regions = RegionChoice(panel)
+        self.runs = RunList(panel)
+        self.form = ParamsForm(Connectivity())
+        self.series = ParamsForm(RegionSeries(cleaning=CLEANING), fields=_plain_fields())
+        self.cleaning = CleaningForm(CLEANING)
+        self.cleaning_section = Section(self.cleaning)
+        self.compute_button = QPushButton("Compute")
+        self.compute_button.setToolTip("Compute the connectome of each run in the background.")
+        self.work = Work(self)
+        self.message, self.account = words(), words()
+        self.leave_out_button = button("Leave out and go on", "Go on without the runs that cannot be used.", self._leave_out)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        series_section = Section(self.series, "Series: summary, smoothing, spheres")
+        for part in (self.regions, self.runs, self.form, series_section, self.cleaning_section):
+            column.addWidget(part)
+        for part in (self.compute_button, WorkBar(self.work), self.message, self.leave_out_button, self.account):
+            column.addWidget(part)
+        column.addStretch(1)
+        for part in (self.message, self.account, self.leave_out_button):
+            part.hide()
+
+    def _connect(self, panel: Panel) -> None:
+        panel.at_end(self.work.close)
+        self.regions.changed.connect(self._show_fields)
+        self.runs.changed.connect(self._on_runs)
+        self.form.changed.connect(self._show_fields)
+        self.cleaning.changed.connect(self._on_cleaning)
+        self.compute_button.clicked.connect(self.compute)
+        self.work.failed.connect(self._on_failed)
+        self.work.cancelled.connect(self._on_cancelled)
+
+    # -- what is asked for --------------------------------------------------------------------------------------------
+
+    def series_parameters(self) -> RegionSeries:
+        """How series are made, as the forms show it; `InputError` where it does not go together."""
+        params = self.series.value.replace(cleaning=self.cleaning.value)
+        return params.replace(summary="mean") if self.regions.are_maps else params
+
+    def compute(self) -> None:
+        """Compute with the options shown, in the background; one that goes on is stopped for it."""
+        connecting = self._gathered()
+        if connecting is None:
+            return
+        self.account.hide()
+        self.connecting, self._began = connecting, time.monotonic()
+        self.work.run(connecting.connect, then=self._on_computed)
+
+    def _gathered(self) -> Connecting | None:
+        """What is asked for; None where something stands in the way, which is said."""
+        self.say("")
+        if self.runs.busy or self.regions.busy:
+            what = "headers of the runs are" if self.runs.busy else "atlas is"
+            self.say(f"The {what} still being read: press again in a moment.")
+            return None
+        try:
+            entries = self.runs.usable()
+            grids = [entry.grid for entry in entries if entry.grid is not None][:1]
+            return Connecting(
+                entries,
+                [entry.source(self.runs.regressed) for entry in entries],
+                self.regions.regions(grids),
+                self.series_parameters(),
+                self.form.value,
+                self.kept,
+                scheduler(),
+            )
+        except InputError as error:
+            self._refuse(str(error))
+            return None
+
+    # -- what comes of it ---------------------------------------------------------------------------------------------
+
+    def _on_computed(self, found: Connectome | None) -> None:
+        connecting, self.connecting = self.connecting, None
+        assert connecting is not None
+        self.kept = connecting.kept
+        self.runs.mark_failed(connecting.failed)
+        if found is None:
+            self._refuse(" ".join(connecting.failed.values()), leave_out=len(connecting.failed))
+            return
+        self.say("")
+        self.table = connecting.regions.table if isinstance(connecting.regions, Regions) else None
+        self._account(found, connecting, time.monotonic() - self._began)
+        self.computed.emit(found)
+
+    def _leave_out(self) -> None:
+        """Go on without the runs that cannot be used, with what was asked for."""
+        self.runs.leave_out([entry for entry, _ in self.runs.troubles()])
+        self.runs.let_fail()
+        self.compute()
+
+    def _on_failed(self, sentence: str) -> None:
+        self._keep()
+        self._refuse(sentence)
+
+    def _on_cancelled(self) -> None:
+        self._keep()
+        self.say("Cancelled; nothing was changed.")
+        self._tell_earlier()
+
+    def _keep(self) -> None:
+        """Keep the series that were read, though no connectome came of them."""
+        if self.connecting is not None:
+            self.kept, self.connecting = self.connecting.kept, None
+
+    # -- what is shown ------------------------------------------------------------------------------------------------
+
+    def say(self, sentence: str) -> None:
+        """Show one sentence where the user looks; "" takes it away."""
+        self.message.setText(sentence)
+        self.message.setVisible(bool(sentence))
+        self.leave_out_button.hide()
+
+    def _refuse(self, sentence: str, leave_out: int = 0) -> None:
+        """Say what stands in the way, and offer to leave out the runs that do."""
+        self.say(as_sentence(sentence))
+        n = leave_out or len(self.runs.troubles())
+        self.leave_out_button.setText(f"Leave out {some(n, 'run')} and go on")
+        self.leave_out_button.setVisible(0 < n < len(self.runs.used))
+        self._tell_earlier()
+        self._panel.bring(self.leave_out_button if n else self.message)
+
+    def _tell_earlier(self) -> None:
+        self.account.setText(f"Computed before: {self._earlier}")
+        self.account.setVisible(bool(self._earlier))
+
+    def _account(self, found: Connectome, connecting: Connecting, seconds: float) -> None:
+        kind = found.kind.replace("_", " ")
+        of = f"{some(len(found.names), 'region')} in {some(len(found), 'run')}"
+        parts = [f"{kind[:1].upper()}{kind[1:]} of {of}; {seconds:.1f} s."]
+        parts += _findings(found)
+        parts += [] if connecting.kept is None else _sizes(connecting.kept.read.series)
+        if connecting.failed:
+            parts.append(f"{', '.join(entry.name for entry in connecting.failed)} left out.")
+        self._earlier = " ".join(parts)
+        kept = "" if connecting.reused else " The series are kept: another kind starts at once."
+        self.account.setText(self._earlier + kept)
+        self.account.show()
+        self._panel.bring(self.account)
+
+    def _on_runs(self) -> None:
+        if not self.work.busy:
+            self.say("")
+
+    def _on_cleaning(self) -> None:
+        self.cleaning_section.setText(self.cleaning.in_words())
+
+    def _show_fields(self, *_: Any) -> None:
+        """Switch off what the regions and the kind do not ask for."""
+        self.series.widget("summary").setEnabled(not self.regions.are_maps)
+        self.series.widget("radius").setEnabled(self.regions.are_spheres)
+        self.form.widget("standardize").setEnabled(self.form.container["kind"].value == "correlation")
+
+
+def _plain_fields() -> tuple[str, ...]:
+    """The fields of a region's series but for the cleaning, which has a form of its own."""
+    return tuple(name for name, value in RegionSeries().to_dict().items() if not isinstance(value, dict))
+
+
+def _findings(found: Connectome) -> list[str]:
+    """What is to be known of a connectome beside its numbers: how much was drawn towards 0, and what is missing."""
+    told = []
+    shrinkage = np.asarray(found.shrinkage)
+    if shrinkage.any():
+        low, high = float(shrinkage.min()), float(shrinkage.max())
+        told.append(f"Shrinkage {low:.2g}{'' if f'{low:.2g}' == f'{high:.2g}' else f' to {high:.2g}'}.")
+    missing: Array = np.asarray(~np.isfinite(found.matrices).any(axis=2))
+    if missing.any():
+        nowhere = [found.names[int(i)] for i in np.flatnonzero(missing.all(axis=0))]
+        some_runs = int((missing.any(axis=0) & ~missing.all(axis=0)).sum())
+        if nowhere:
+            told.append(f"No signal of {_first(nowhere)} in any run.")
+        if some_runs:
+            told.append(f"{some(some_runs, 'region')} missing in some runs.")
+    return told
+
+
+def _sizes(series: Sequence[Series]) -> list[str]:
+    """How many voxels the regions have in the runs, and which of them have lost most of theirs."""
+    tables = [each.table for each in series if each.table is not None]
+    if not tables:
+        return []
+    used = np.array([table["used"] for table in tables])
+    kept: Array = np.array([table["kept"] for table in tables]).min(axis=0)
+    told = [f"Regions have {used.min():,} to {used.max():,} voxels."]
+    lost = [str(name) for name in tables[0]["name"][kept < LOST]]
+    if lost:
+        told.append(f"Less than half of {_first(lost)} lies in a run.")
+    return told
+
+
+def _first(names: Sequence[str]) -> str:
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")

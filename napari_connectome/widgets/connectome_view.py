@@ -1,0 +1,228 @@
+"""Looking at a connectome: its matrix, and the same edges in the brain, each leading to the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
+
+from napari_connectome.core.connectomes import Connectome
+from napari_connectome.core.edges import Edges
+from napari_connectome.core.errors import InputError
+from napari_connectome.core.orderings import ORDERS, Ordering, order_of
+from napari_connectome.core.words import as_sentence, some
+from napari_connectome.layers.connectome_graph import STRONGEST, ConnectomeGraph
+from napari_connectome.widgets.form import ChoiceBox
+from napari_connectome.widgets.matrix_plot import MatrixPlot
+from napari_connectome.widgets.number_slider import NumberSlider
+from napari_connectome.widgets.panel import Panel, row, words
+
+Array = npt.NDArray[Any]
+
+STEP = 0.5
+"""Percent of all edges that one step of the box is."""
+MEMBERS = 2
+"""Regions that a block has on average at least, to be worth its lines."""
+LOW, HIGH = 200, 520
+"""Pixels that the matrix is high at least and at most; between, it is as high as it is wide."""
+SLACK = 24
+"""Pixels of the width that may go without a new height, or a scroll bar that comes with it would take it back."""
+
+
+class ConnectomeView(QWidget):
+    """The matrix of one run or of their mean, and its strongest edges in the viewer.
+
+    Parameters
+    ----------
+    panel : Panel
+        The dock widget it is part of.
+
+    Attributes
+    ----------
+    matrix : MatrixPlot
+    graph : ConnectomeGraph
+    connectome : Connectome or None
+    ordering : Ordering or None
+        The order the matrix stands in.
+    """
+
+    def __init__(self, panel: Panel) -> None:
+        super().__init__()
+        self.viewer = panel.viewer
+        self.connectome: Connectome | None = None
+        self.ordering: Ordering | None = None
+        self.graph = ConnectomeGraph.of(panel.viewer)
+        self._table: pd.DataFrame | None = None
+        self._edges = Edges.of(np.empty((0, 0)))
+        self._build()
+        self._soon = panel.timer(0, self._on_share)  # a slider tells of more steps than can be drawn
+        panel.follow(self.graph.picked, self._on_node)
+        self.subject_choice.activated.connect(self._draw)
+        self.order_choice.activated.connect(self._on_order)
+        self.share.moved.connect(self._share_soon)
+        self.hide_box.toggled.connect(self._on_hide)
+        self.matrix.picked.connect(self._on_cell)
+
+    def _build(self) -> None:
+        self.subject_choice = ChoiceBox()
+        self.subject_choice.setToolTip("Whose matrix is shown.")
+        self.order_choice = ChoiceBox(ORDERS)
+        self.order_choice.setToolTip(
+            "In which order the regions stand: as in the atlas, by network, by hemisphere, or like beside like."
+        )
+        self.share = NumberSlider()
+        self.share.set(STRONGEST, 0.0, 100.0, STEP)
+        self.share.setToolTip(
+            "The strongest so many percent of all edges are shown, by magnitude: nilearn's edge_threshold of 95% is 5 here."
+        )
+        self.hide_box = QCheckBox("Hide regions without edges")
+        self.hide_box.setToolTip("In the viewer, show only the regions that a shown edge leads to.")
+        self.matrix = MatrixPlot()
+        self.account, self.pair = words(), words()
+        self._subject_row = QWidget()
+        line = row("Shown", self.subject_choice)
+        line.setContentsMargins(0, 0, 0, 0)
+        self._subject_row.setLayout(line)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self._subject_row)
+        column.addLayout(row("Order", self.order_choice))
+        column.addWidget(self.matrix)
+        column.addWidget(self.pair)
+        column.addWidget(self.account)
+        column.addWidget(self.share)
+        column.addWidget(self.hide_box)
+        column.addStretch(1)
+
+    def resizeEvent(self, event: Any) -> None:  # noqa: N802
+        """Keep the matrix about square."""
+        super().resizeEvent(event)
+        if abs(self.width() - self.matrix.height()) > SLACK:
+            self.matrix.setFixedHeight(min(max(self.width(), LOW), HIGH))
+
+    @property
+    def subject(self) -> int | None:
+        """Number of the run whose matrix is shown; None for the mean."""
+        chosen = self.subject_choice.currentData()
+        return None if chosen is None or chosen < 0 else int(chosen)
+
+    def show_connectome(self, connectome: Connectome, table: pd.DataFrame | None = None) -> None:
+        """Show a connectome in place of that of before; run, order, share and lit pair stay where they can.
+
+        Parameters
+        ----------
+        connectome : Connectome
+        table : DataFrame, optional
+            What else is known of the regions, a row each; see `order_of`.
+        """
+        self.connectome, self._table = connectome, table
+        before = self.subject_choice.currentText()
+        with QSignalBlocker(self.subject_choice):
+            self.subject_choice.clear()
+            if len(connectome) > 1:
+                self.subject_choice.addItem(f"mean of {len(connectome)} runs", -1)
+            for i, name in enumerate(connectome.subjects):
+                self.subject_choice.addItem(name, i)
+            self.subject_choice.setCurrentIndex(max(0, self.subject_choice.findText(before)))
+        self._subject_row.setVisible(len(connectome) > 1)
+        self._draw()
+
+    def _draw(self, *_: Any) -> None:
+        """Show the matrix that is chosen, and its edges."""
+        connectome = self.connectome
+        if connectome is None:
+            return
+        self.pair.setText("")
+        self._edges = Edges.of(self._matrix())
+        self._draw_matrix()
+        try:
+            self.graph.show(connectome, self.subject, self._shown())
+        except InputError as error:
+            self.account.setText(as_sentence(str(error)))
+            return
+        self.graph.hide_unconnected(self.hide_box.isChecked())
+        self._tell()
+
+    def _draw_matrix(self) -> None:
+        connectome = self.connectome
+        assert connectome is not None
+        self.ordering = order_of(connectome, self.order_choice.currentData(), self._table, subject=self.subject)
+        blocks = self.ordering.blocks
+        if MEMBERS * len(blocks) > len(connectome.names):  # names that tell no network: all lines, and no picture
+            blocks = ()
+        self.matrix.show_matrix(
+            self._matrix(),
+            connectome.names,
+            connectome.kind,
+            self.ordering.order,
+            blocks=blocks,
+            fisher_z=connectome.fisher_z,
+        )
+        self.matrix.set_threshold(self._limit())
+
+    def _matrix(self) -> Array:
+        assert self.connectome is not None
+        return self.connectome.mean if self.subject is None else self.connectome.matrices[self.subject]
+
+    def _limit(self) -> float:
+        return self._edges.limit(self.share.number)
+
+    def _shown(self) -> Edges:
+        return self._edges.above(self._limit())
+
+    def _share_soon(self, percent: float) -> None:
+        self._soon.start()
+
+    def _on_share(self) -> None:
+        if self.connectome is None:
+            return
+        self.matrix.set_threshold(self._limit())
+        self.graph.edges(self._shown())
+        self._tell()
+
+    def _on_order(self, *_: Any) -> None:
+        if self.connectome is not None:
+            self._draw_matrix()
+
+    def _on_hide(self, hide: bool) -> None:
+        self.graph.hide_unconnected(hide)
+
+    def _tell(self) -> None:
+        """How many edges are shown, and from which magnitude on."""
+        n = len(self._shown())
+        if n:
+            share = f"The strongest {self.share.number:g} % of edges:" if self.share.number < 100 else "All edges:"
+            self.account.setText(f"{share} {n:,} of {len(self._edges):,}, from a magnitude of {self._limit():.3g}.")
+        else:
+            self.account.setText("No edge is strong enough: show a larger share of them.")
+
+    # -- from the matrix to the brain and back ------------------------------------------------------------------------
+
+    def _on_cell(self, i: int, j: int) -> None:
+        """Put the light on the edge of a cell; on a region where the cell is on the diagonal."""
+        self._name(i, j)
+        self.graph.light(i, None if i == j else j)
+
+    def _on_node(self, i: int) -> None:
+        """Show the row of a region that was clicked in the viewer."""
+        if self.connectome is None or i >= len(self.connectome.names):
+            return
+        self._name(i, i)
+        self.matrix.light(i)
+        self.graph.light(i, go=False)
+
+    def _name(self, i: int, j: int) -> None:
+        connectome = self.connectome
+        assert connectome is not None
+        if i == j:
+            edges = self._shown()
+            count = int(((edges.rows == i) | (edges.columns == i)).sum())
+            self.pair.setText(f"{connectome.names[i]}: {some(count, 'edge')} shown.")
+            return
+        value = self._matrix()[i, j]
+        number = "no value" if np.isnan(value) else f"{value:.3g}"
+        self.pair.setText(f"{connectome.names[i]} – {connectome.names[j]}: {number}")

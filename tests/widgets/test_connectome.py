@@ -1,0 +1,199 @@
+"""The whole panel in a window: from files and an atlas to the matrix, and from the matrix to the brain and back."""
+
+import gc
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+import napari_connectome as nc
+from napari_connectome.core.edges import Edges
+from napari_connectome.core.orderings import order_of
+from napari_connectome.widgets.connectome import COMPUTE, LOOK, Connectomes
+
+WIDGET = "Connectome"
+R = 12
+
+
+@pytest.fixture(autouse=True)
+def spared():
+    """napari, its fixtures and its viewers collect garbage five times a test: that of the test is enough."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture
+def window(make_napari_viewer, spared):
+    return make_napari_viewer(show=True)
+
+
+@pytest.fixture
+def docked(window):
+    """The panel as the menu opens it."""
+    from qtpy.QtWidgets import QApplication
+
+    _, made = window.window.add_plugin_dock_widget("napari-connectome", WIDGET)
+    QApplication.processEvents()
+    return made
+
+
+@pytest.fixture
+def panel(qtbot):
+    """The panel beside a viewer without a window."""
+    made = Connectomes(ViewerModel())
+    qtbot.addWidget(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def connectome():
+    """Three subjects with twelve regions on a ring, one of them missing in the last."""
+    rng = np.random.default_rng(3)
+    names = [f"{side}_{network}_{i}" for side in ("L", "R") for network in ("Vis", "Mot") for i in (1, 2, 3)]
+    angle = np.linspace(0, 2 * np.pi, R, endpoint=False)
+    places = np.column_stack([40 * np.cos(angle), 40 * np.sin(angle), np.linspace(-20, 20, R)])
+    series = [nc.Series(rng.standard_normal((60, R)) + rng.standard_normal((60, 1)), names, 2.0) for _ in range(3)]
+    series[2].data[:, 4] = np.nan
+    return nc.connectome(series, coordinates=places)
+
+
+@pytest.fixture
+def look(panel, connectome):
+    """The part that shows it."""
+    panel.computing.computed.emit(connectome)
+    return panel.look
+
+
+@pytest.fixture
+def set_share(look, until):
+    def put(percent):
+        look.share.box.number = percent
+        until(lambda: not look._soon.isActive())
+
+    return put
+
+
+def _shown(look):
+    layer = look.graph.edges_layer
+    return 0 if layer is None or not layer.visible else len(layer.data)
+
+
+def test_from_files_and_an_atlas_to_the_matrix_and_the_brain(docked, window, network_files, until, tmp_path):
+    labels = np.zeros((10, 14, 12), np.uint8)
+    for i, (x, y, z) in enumerate([(3, 4, 4), (8, 4, 5), (4, 9, 4), (8, 9, 6)]):
+        labels[z - 1 : z + 2, y - 1 : y + 2, x - 1 : x + 2] = i + 1
+    nc.save(nc.Regions(labels, nc.Grid(labels.shape, np.diag([6.0, 6, 6, 1]))), tmp_path / "atlas.nii.gz")
+    assert not docked.tabs.isTabEnabled(LOOK)
+    computing = docked.computing
+    computing.runs.add_files(network_files)
+    computing.regions.take_file(str(tmp_path / "atlas.nii.gz"))
+    until(lambda: not (computing.runs.busy or computing.regions.busy))
+    computing.compute_button.click()
+    until(lambda: not computing.work.busy)
+    assert docked.tabs.currentIndex() == LOOK
+    assert docked.look.connectome.matrices.shape == (4, 4, 4)
+    assert len(docked.look.graph.nodes_layer.data) == 4
+    docked.tabs.setCurrentIndex(COMPUTE)
+    computing.compute_button.click()  # with what was kept
+    until(lambda: not computing.work.busy)
+    assert docked.tabs.currentIndex() == LOOK
+    assert sum("connectome" in layer.name for layer in window.layers) == 2
+
+
+@pytest.mark.parametrize("subject", [None, 0, 2])
+@pytest.mark.parametrize("percent", [0.0, 5.0, 33.0, 100.0])
+def test_matrix_and_brain_show_the_same_edges(look, connectome, set_share, subject, percent):
+    look.subject_choice.setCurrentIndex(0 if subject is None else subject + 1)
+    look.subject_choice.activated.emit(0)
+    set_share(percent)
+    matrix = connectome.mean if subject is None else connectome.matrices[subject]
+    wanted = Edges.of(matrix).strongest(percent)
+    assert _shown(look) == len(wanted)
+    shown = look.matrix.to_frame().to_numpy()
+    np.testing.assert_array_equal(shown, matrix[np.ix_(look.matrix.order, look.matrix.order)])
+    above = np.abs(np.nan_to_num(matrix)) >= look.matrix.threshold
+    assert np.tril(above & (matrix != 0), -1).sum() == len(wanted)
+    if len(wanted):
+        assert f"{len(wanted)} of" in look.account.text()
+    else:
+        assert "No edge is strong enough" in look.account.text()
+
+
+@pytest.mark.parametrize("how", ["as given", "network", "hemisphere", "clustering"])
+def test_the_order_is_that_of_a_script_and_kept_for_the_next_connectome(look, panel, connectome, how):
+    look.order_choice.setCurrentIndex(look.order_choice.findData(how))
+    look.order_choice.activated.emit(0)
+    wanted = order_of(connectome, how)
+    np.testing.assert_array_equal(look.matrix.order, wanted.order)
+    np.testing.assert_array_equal(look.ordering.order, wanted.order)
+    panel.computing.computed.emit(connectome)
+    np.testing.assert_array_equal(look.matrix.order, wanted.order)
+
+
+def test_a_cell_lights_its_edge_and_the_view_goes_there(look, panel, connectome):
+    viewer = panel.viewer
+    look.matrix.picked.emit(7, 2)
+    assert look.pair.text() == f"{connectome.names[7]} – {connectome.names[2]}: {connectome.mean[7, 2]:.3g}"
+    middle = connectome.coordinates[[7, 2]].mean(axis=0)
+    np.testing.assert_allclose(viewer.dims.point[-3:][0], middle[2], atol=1.0)
+    lit = [layer for layer in viewer.layers if "light" in layer.name]
+    assert sorted(len(layer.data) for layer in lit) == [1, 2]
+    look.matrix.picked.emit(5, 5)  # the diagonal: a region
+    assert connectome.names[5] in look.pair.text()
+
+
+def test_a_region_clicked_in_the_brain_is_shown_in_the_matrix(look, monkeypatch, connectome):
+    lit = []
+    monkeypatch.setattr(look.matrix, "light", lambda *pair: lit.append(pair))
+    look.graph.picked.emit(6)
+    assert lit == [(6,)]
+    assert connectome.names[6] in look.pair.text()
+
+
+def test_regions_without_edges_can_be_hidden(look, set_share):
+    set_share(5.0)
+    nodes = look.graph.nodes_layer
+    everywhere = int(np.count_nonzero(nodes.shown))
+    look.hide_box.setChecked(True)
+    ends = len(set(look._edges.strongest(5.0).rows) | set(look._edges.strongest(5.0).columns))
+    assert int(np.count_nonzero(look.graph.nodes_layer.shown)) == ends < everywhere == R
+    set_share(100.0)
+    assert int(np.count_nonzero(look.graph.nodes_layer.shown)) == R
+    look.hide_box.setChecked(False)
+    set_share(0.0)
+    assert int(np.count_nonzero(look.graph.nodes_layer.shown)) == R
+
+
+def test_one_run_has_no_choice_of_runs_and_other_regions_take_the_place(look, panel, connectome):
+    one = nc.Connectome(connectome.matrices[0][:5, :5], connectome.names[:5], coordinates=connectome.coordinates[:5])
+    look.matrix.picked.emit(11, 3)
+    panel.computing.computed.emit(one)
+    assert not look.subject_choice.isVisibleTo(look)
+    assert look.subject == 0
+    assert len(look.graph.nodes_layer.data) == 5
+
+
+def test_a_connectome_of_nothing_known_is_shown_without_edges(look, panel, connectome):
+    nothing = nc.Connectome(np.full((1, 3, 3), np.nan), ["a", "b", "c"], coordinates=connectome.coordinates[:3])
+    panel.computing.computed.emit(nothing)
+    assert "No edge" in look.account.text()
+    assert _shown(look) == 0
+
+
+def test_layers_deleted_by_the_person_come_back_with_the_next_connectome_and_do_no_harm_before(look, panel, connectome):
+    panel.viewer.layers.clear()
+    look.matrix.picked.emit(3, 1)
+    look.share.box.number = 20.0
+    look._on_share()
+    panel.computing.computed.emit(connectome)
+    assert len(look.graph.nodes_layer.data) == R
+
+
+def test_the_panel_can_be_closed_and_opened_again(window, connectome):
+    for _ in range(2):
+        _, opened = window.window.add_plugin_dock_widget("napari-connectome", WIDGET)
+        opened.computing.computed.emit(connectome)
+        assert len([layer for layer in window.layers if layer.name == "Regions of the connectome"]) == 1
+        window.window.remove_dock_widget(opened)
+        del opened
