@@ -280,7 +280,7 @@ def as_label_type(labels: Array) -> Array:
         )
     low, high = (int(labels.min()), int(labels.max())) if labels.size else (0, 0)
     if low < 0:
-        raise InputError(f"labels must not be negative, and the smallest given is {low}: renumber them first.")
+        raise InputError(f"the labels must not be negative, and the smallest given is {low}: renumber them first.")
     if high > np.iinfo(np.uint32).max:
         raise InputError(f"labels must be whole numbers below 2^32, and the largest given is {high:.6g}: renumber them first.")
     kind = np.min_scalar_type(high)

@@ -12,6 +12,7 @@ from napari_connectome.analyses.seed_map import SeedMap, SeedMapper
 from napari_connectome.core.cleaning import Cleaning
 from napari_connectome.core.errors import InputError, Progress
 from napari_connectome.core.values import Run, Volume
+from napari_connectome.core.words import as_sentence
 from napari_connectome.layers.correlation import PINNED, ROLE
 from napari_connectome.layers.preview import is_preview
 from napari_connectome.layers.spatial import grid_of, info, is_run, is_volume, run_of, volume_of
@@ -139,7 +140,7 @@ class CorrelationMap(Panel):
         """Say why there is no new map, and which one is shown instead."""
         shown = self.live.shown
         still = f" The map shown is still that of {shown.mapper.run_name} as prepared before." if shown is not None else ""
-        self.say(f"{sentence[:1].upper()}{sentence[1:]}{still}")
+        self.say(f"{as_sentence(sentence)}{still}")
 
     def _on_cancelled(self) -> None:
         if not self.message.text():  # otherwise it was stopped for a reason that is there to be read

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, Q
 
 from napari_connectome.core.design import ONSET, Design, Timing, design_of_table
 from napari_connectome.core.errors import InputError
+from napari_connectome.core.words import as_sentence
 from napari_connectome.io.design import find_events, read_design_table
 from napari_connectome.layers.spatial import KEY, info, tr_of, tr_question
 from napari_connectome.widgets.form import ParamsForm
@@ -255,6 +256,5 @@ def _account(design: Design) -> str:
 
 
 def _sentence(text: str) -> str:
-    """With a capital, but for the name of a file, and a full stop."""
-    start = text if "." in text.split(" ", 1)[0] else f"{text[:1].upper()}{text[1:]}"
-    return f"{start.rstrip('.')}." if text else ""
+    """With a capital, but for a name, and a full stop."""
+    return f"{as_sentence(text).rstrip('.')}." if text else ""

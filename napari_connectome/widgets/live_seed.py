@@ -13,6 +13,7 @@ from napari_connectome.analyses.seed_map import SeedMapper
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.origins import Origin, fingerprint
 from napari_connectome.core.values import Run
+from napari_connectome.core.words import as_sentence
 from napari_connectome.io.tables import write_table
 from napari_connectome.layers.correlation import CorrelationLayers
 from napari_connectome.layers.seeds import SeedPoints
@@ -318,7 +319,7 @@ class LiveSeed(QWidget):
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}"
+    return as_sentence(text)
 
 
 def _account(mapper: SeedMapper, left_out: str) -> str:

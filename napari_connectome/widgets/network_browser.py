@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from napari_connectome.analyses.networks import Networks
 from napari_connectome.core.errors import Progress
 from napari_connectome.core.sources import Source
-from napari_connectome.core.words import percent
+from napari_connectome.core.words import as_sentence, percent
 from napari_connectome.io.save import save
 from napari_connectome.layers.network_layers import NetworkLayers
 from napari_connectome.widgets.network_courses import NetworkCourses, as_learned
@@ -257,7 +257,7 @@ class NetworkBrowser(QWidget):
         self.message.setVisible(bool(sentence))
 
     def _failed(self, sentence: str) -> None:
-        self._say(f"{sentence[:1].upper()}{sentence[1:]}")
+        self._say(as_sentence(sentence))
 
     # -- saving -------------------------------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from napari_connectome.core.resampling import resample
 from napari_connectome.core.sources import Source
 from napari_connectome.core.spectrum import FEWEST, spectrum
 from napari_connectome.core.values import Maps, Run, Series
+from napari_connectome.core.words import as_sentence
 from napari_connectome.io.measures import write_measures
 from napari_connectome.layers.time_axis import set_time, time_of
 from napari_connectome.widgets.panel import Panel, button, row, words
@@ -248,7 +249,7 @@ class NetworkCourses(QWidget):
         self._on_dims()
 
     def _failed(self, sentence: str) -> None:
-        self._say(f"{sentence[:1].upper()}{sentence[1:]}")
+        self._say(as_sentence(sentence))
 
     def _on_cancelled(self) -> None:
         self._say("Cancelled: choose the run again to see what the networks do in it.")

@@ -16,7 +16,7 @@ from napari_connectome.core.errors import InputError, Progress
 from napari_connectome.core.sources import Source
 from napari_connectome.core.subject import Reductions
 from napari_connectome.core.values import Maps, Regions, Volume
-from napari_connectome.core.words import some
+from napari_connectome.core.words import as_sentence, some
 from napari_connectome.layers.background import Background
 from napari_connectome.layers.map_stack import is_stack, maps_of
 from napari_connectome.layers.network_sketch import SKETCH
@@ -354,8 +354,7 @@ class NetworkLearning(QWidget):
 
     def _refuse(self, sentence: str, leave_out: int = 0) -> None:
         """Say what stands in the way, and offer to leave out the runs that do."""
-        named = any(sentence.startswith(entry.name) for entry in self.runs.entries)  # names stand as they are
-        self.say(sentence if named else f"{sentence[:1].upper()}{sentence[1:]}")
+        self.say(as_sentence(sentence))
         n = leave_out or len(self.runs.troubles())
         self.leave_out_button.setText(f"Leave out {some(n, 'run')} and go on")
         self.leave_out_button.setVisible(0 < n < len(self.runs.used))
@@ -378,10 +377,10 @@ class NetworkLearning(QWidget):
         parts = [f"{len(maps)} networks of {runs}{inside} explain {100 * maps.score:.1f} % of the variance; {seconds:.1f} s."]
         if np.isfinite(maps.objective):
             parts.append(f"Objective {maps.objective:.4g} {_after(maps)}.")
-        parts += [f"{notice[:1].upper()}{notice[1:].rstrip('.')}." for notice in maps.provenance.get("notices", ())]
+        parts += [f"{as_sentence(notice).rstrip('.')}." for notice in maps.provenance.get("notices", ())]
         if reductions.left_out:
             parts.append(f"{', '.join(self.runs.failed)} left out.")
-        parts += [f"{sentence[:1].upper()}{sentence[1:]}" for sentence in maps.left_out[len(reductions.left_out) :]]
+        parts += [as_sentence(sentence) for sentence in maps.left_out[len(reductions.left_out) :]]
         self._earlier = " ".join(parts)
         self._tell(self._earlier + self._kept_in_words() + NEXT)
 

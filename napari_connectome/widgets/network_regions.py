@@ -15,6 +15,7 @@ from napari_connectome.analyses.region_extraction import RegionExtraction, Regio
 from napari_connectome.core.errors import InputError, Progress
 from napari_connectome.core.peaks import DISTANCE
 from napari_connectome.core.values import Regions
+from napari_connectome.core.words import as_sentence
 from napari_connectome.io.save import save
 from napari_connectome.layers.map_stack import MapStacks
 from napari_connectome.layers.network_layers import NetworkLayers
@@ -223,7 +224,7 @@ class NetworkRegions(QWidget):
 
     def _failed(self, sentence: str) -> None:
         still = " The regions shown are those from before." if self.regions is not None else ""
-        self._say(f"{sentence[:1].upper()}{sentence[1:]}{still}")
+        self._say(f"{as_sentence(sentence)}{still}")
 
     def _on_cancelled(self) -> None:
         if self.message.isHidden():  # otherwise it was stopped for a reason that is there to be read

@@ -20,6 +20,7 @@ from napari_connectome.core.grid import Grid
 from napari_connectome.core.origins import Origins
 from napari_connectome.core.region_table import region_names
 from napari_connectome.core.values import Regions, Run
+from napari_connectome.core.words import as_sentence
 from napari_connectome.layers.region_layer import RegionLayer
 from napari_connectome.layers.spatial import grid_of
 from napari_connectome.layers.time_axis import set_time, time_of
@@ -137,7 +138,7 @@ class RegionMeasure(QWidget):
 
     def say(self, sentence: str) -> None:
         """Show one sentence where the user looks; "" takes it away."""
-        self.message.setText(f"{sentence[:1].upper()}{sentence[1:]}")
+        self.message.setText(as_sentence(sentence))
         self.message.setVisible(bool(sentence))
 
     def _gather(self) -> tuple[Run, RegionSeries, Any]:

@@ -6,6 +6,7 @@ from napari.layers import Layer
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from napari_connectome.core.words import as_sentence
 from napari_connectome.layers.repetition import set_tr
 from napari_connectome.layers.spatial import in_unit, info, tr_of, tr_question
 from napari_connectome.widgets.form import NumberBox
@@ -59,7 +60,7 @@ class RepetitionRow(QWidget):
         self._layer = layer
         self.setEnabled(layer is not None)
         question = "" if layer is None else tr_question(layer)
-        self.question.setText(f"What is the TR? {question[:1].upper()}{question[1:].rstrip('.')}." if question else "")
+        self.question.setText(f"What is the TR? {as_sentence(question).rstrip('.')}." if question else "")
         self.question.setVisible(bool(question))
         self.seconds.number = self._before = USUAL if layer is None else tr_of(layer) or _guess(layer)
         self._offer()

@@ -11,6 +11,7 @@ from napari_connectome.analyses.condition_test import ConditionTest, ContrastRes
 from napari_connectome.core.design import Design
 from napari_connectome.core.errors import InputError, Progress
 from napari_connectome.core.values import Run
+from napari_connectome.core.words import as_sentence
 from napari_connectome.layers.full_view import FullView
 from napari_connectome.layers.orientation import look_at
 from napari_connectome.layers.spatial import is_run, run_of, to_world
@@ -148,7 +149,7 @@ class RoiTTest(Panel):
         """Say why there are no new maps, and which ones are shown instead."""
         shown = self.threshold.shown
         still = f" The maps shown are still those of {shown.result.contrast} as tested before." if shown is not None else ""
-        self.say(f"{sentence[:1].upper()}{sentence[1:]}{still}")
+        self.say(f"{as_sentence(sentence)}{still}")
 
     def _on_cancelled(self) -> None:
         if not self.message.text():  # otherwise it was stopped for a reason that is there to be read

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QVBoxLayout, QWi
 
 from napari_connectome.core.errors import InputError, Progress
 from napari_connectome.core.sources import Source
-from napari_connectome.core.words import some
+from napari_connectome.core.words import as_sentence, some
 from napari_connectome.io.confounds import PRESETS
 from napari_connectome.layers.repetition import set_tr
 from napari_connectome.layers.spatial import is_run
@@ -442,4 +442,4 @@ def _voxel(size: tuple[float, ...]) -> str:
 
 
 def _sentence(phrase: str) -> str:
-    return f"{phrase[:1].upper()}{phrase[1:].rstrip('.')}."
+    return f"{as_sentence(phrase).rstrip('.')}."

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from napari_connectome.analyses.condition_test import ConditionTest, ContrastResult
 from napari_connectome.analyses.threshold import Threshold
 from napari_connectome.core.errors import InputError
+from napari_connectome.core.words import as_sentence
 from napari_connectome.layers.contrast_maps import BOTH, ContrastLayers, Cut, of_test
 from napari_connectome.layers.spatial import grid_of, is_volume, volume_of
 from napari_connectome.widgets.form import ChoiceBox, ParamsForm
@@ -169,7 +170,7 @@ class ThresholdPanel(QWidget):
             self.shown.use(self.cut, None if within is None else volume_of(within, [self.shown.result.t.grid]))
         except InputError as error:
             still = " The mask is still that of before." if self.shown.mask_layer is not None else ""
-            self._say(f"{str(error)[:1].upper()}{str(error)[1:]}{still}")
+            self._say(f"{as_sentence(str(error))}{still}")
             return
         if self._told:
             self._say("")

@@ -21,6 +21,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_connectome.core.errors import Cancelled, InputError, Progress
+from napari_connectome.core.words import as_sentence
 from napari_connectome.widgets.at_end import AtEnd
 
 LOOK = 20
@@ -257,11 +258,10 @@ def told(say: Callable[[str], Any]) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        sentence = sentence_of(error)
-        if sentence is None:
+        said = sentence_of(error)
+        if said is None:
             raise
-        begins_with_a_file = "." in sentence.split(" ", 1)[0]  # whose name is written as it is
-        say(sentence if begins_with_a_file else f"{sentence[:1].upper()}{sentence[1:]}")
+        say(as_sentence(said))
 
 
 def _cancel_all(jobs: list[Job], *_: Any) -> None:

@@ -520,9 +520,9 @@ def test_labels_of_other_makers(window, kind, until):
     _choose(panel, "Dilate")
     until(lambda: panel.edit.account.text() != "")
     if kind == "negative":
-        assert panel.edit.account.text().startswith("Labels must not be negative, and the smallest given is -3")
+        assert panel.edit.account.text().startswith("The labels must not be negative, and the smallest given is -3")
         _click(panel.edit.apply_button)
-        assert panel.message.text().startswith("Labels must not be negative")
+        assert panel.message.text().startswith("The labels must not be negative")
         assert panel.about.text() == "", "it has regions, although none can be shown"
     elif kind == "large":
         assert _ids(panel) == [1, 2, 9170]
@@ -530,7 +530,7 @@ def test_labels_of_other_makers(window, kind, until):
         assert panel.regions.labels.max() == 9170
         assert panel.message.text().startswith("Dilated: 3 regions")
     else:
-        assert panel.edit.account.text().startswith("Atlas has no regions yet")
+        assert panel.edit.account.text().startswith("atlas has no regions yet")
 
 
 def test_an_oblique_grid_under_a_run(window, until):

@@ -335,7 +335,7 @@ def test_runs_are_chosen(window, small_run, until):
     assert not len(window.courses.spectra.to_frame())
     choose_run(window, 3)
     until(lambda: not window.courses.work.busy and bool(window.courses.message.text()))
-    assert window.courses.message.text() == "Broken.nii.gz is cut short: copy it again."
+    assert window.courses.message.text() == "broken.nii.gz is cut short: copy it again."
     assert not window.courses.series.isVisible()
     assert window.browser.save_button.isEnabled()
     choose_run(window, 1)
