@@ -88,6 +88,9 @@ class Plot(QWidget):
         self.about: Mapping[str, Any] = {}
         self.file_name = "plot.tsv"
         self._plot.hideButtons()
+        for side in ("bottom", "left"):
+            # While there is no label yet: told so later, pyqtgraph keeps the factor it has just found, and writes 0.5 as 500.
+            self._plot.getAxis(side).enableAutoSIPrefix(False)
         # Not pyqtgraph's own: its export fails without a word, or with a traceback, and its transforms (spectrum,
         # logarithm) would leave the axes saying something else than what is shown.
         self._plot.getPlotItem().setMenuEnabled(False, True)
@@ -206,7 +209,6 @@ class Plot(QWidget):
         self._plot.setBackground(page)
         for side, text in (("bottom", self._below), ("left", self._label)):
             axis = self._plot.getAxis(side)
-            axis.enableAutoSIPrefix(False)
             axis.setPen(ink)
             axis.setTextPen(ink)
             axis.setLabel(text, color=ink.name())
