@@ -18,6 +18,7 @@ from napari_connectome.core.errors import InputError, Progress, silent
 from napari_connectome.core.moments import Moments
 from napari_connectome.core.params import Params, param
 from napari_connectome.core.t_tests import one_sample, student, two_sided, welch
+from napari_connectome.core.tangent import NEAR
 from napari_connectome.core.words import some
 
 Array = npt.NDArray[Any]
@@ -174,7 +175,9 @@ def edge_test(
 def _compared(connectome: Any, others: Any, params: EdgeTest) -> tuple[list[Connectome], str]:
     """The group or groups, and the name of the test."""
     if others is None:
-        return [_tested(connectome)], "one_sample"
+        alone = _tested(connectome)
+        _require_deviation(alone)
+        return [alone], "one_sample"
     first, second = _tested(connectome), _tested(others)
     _require_comparable(first, second)
     if params.test == "paired" and len(first) != len(second):
@@ -197,6 +200,15 @@ def _tested(group: Any) -> Connectome:
     if len(group.names) < 2:
         raise InputError(f"the connectome is of {some(len(group.names), 'region')}, and an edge is between two: give more.")
     return group.to_fisher_z() if group.kind in BOUNDED else group
+
+
+def _require_deviation(group: Connectome) -> None:
+    """One sentence for tangents at their own mean, whose t is 0 whatever they are."""
+    if group.kind == "tangent" and np.linalg.norm(np.nan_to_num(group.mean)) < NEAR * len(group.names) ** 2:
+        raise InputError(
+            "the tangents of one group sum to 0 at its own mean, and there is nothing to test: give a second group, or the "
+            "correlations."
+        )
 
 
 def _require_comparable(first: Connectome, second: Connectome) -> None:

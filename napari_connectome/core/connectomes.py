@@ -12,6 +12,7 @@ import pandas as pd
 
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.fisher import fisher_z
+from napari_connectome.core.tangent import covariances_of
 from napari_connectome.core.words import some
 
 Array = npt.NDArray[Any]
@@ -106,6 +107,21 @@ class Connectome:
         require_bounded(self.kind)
         own = np.eye(len(self.names), dtype=bool)
         return replace(self, matrices=np.where(own, self.matrices, fisher_z(self.matrices)), fisher_z=True)
+
+    def to_covariance(self) -> Self:
+        """The covariances that these tangents are of: ``ConnectivityMeasure.inverse_transform``; covariances themselves."""
+        if self.kind == "covariance":
+            return self
+        if self.kind != "tangent" or self.centre is None:
+            lacking = " without a centre" if self.kind == "tangent" else ""
+            raise InputError(
+                f"covariances were asked of {self.kind}{lacking}, and only tangents with a centre lead back to them."
+            )
+        inside = np.isfinite(np.diag(self.centre))
+        square = np.ix_(inside, inside)
+        matrices = np.full(self.matrices.shape, np.nan)
+        matrices[:, square[0], square[1]] = covariances_of(self.matrices[:, square[0], square[1]], self.centre[square])
+        return replace(self, matrices=matrices, kind="covariance", centre=None)
 
     def vectors(self, *, diagonal: bool = True) -> Array:
         """The numbers of each subject in a row, as samples for a classifier: ``nilearn.connectome.sym_matrix_to_vec``.

@@ -58,7 +58,8 @@ class Edges:
     def limit(self, percent: float) -> float:
         """The magnitude from which on edges belong to the strongest percent: that percentile of all magnitudes, as nilearn's.
 
-        nilearn adds 1e-5 to it, so that the edge that lies on it is left out.
+        nilearn adds 1e-5 to it, so that the edge that lies on it is left out. A pair that is NaN is no edge here and counts for
+        nothing; nilearn counts it as a 0.
         """
         if not 0 <= percent <= 100:
             raise InputError(f"the share of edges to keep is {percent} % and must be between 0 and 100.")

@@ -7,7 +7,7 @@ import pytest
 from nilearn.connectome import ConnectivityMeasure
 from sklearn.covariance import EmpiricalCovariance, LedoitWolf
 
-from napari_connectome import Series
+from napari_connectome import Cleaning, RegionSeries, Series, load_regions, load_run, region_series
 from napari_connectome.analyses.connectome import Connectivity, connectome
 from napari_connectome.core.connectomes import BOUNDED, Connectome
 from napari_connectome.core.errors import Cancelled, InputError
@@ -171,6 +171,10 @@ def test_tangents_are_nilearn_s(estimator, t, r, s):
         np.testing.assert_allclose(found.matrices, theirs, rtol=1e-10, atol=1e-10 * np.abs(theirs).max())
         np.testing.assert_allclose(found.centre, mean, rtol=1e-10, atol=1e-10 * np.abs(mean).max())
     assert np.linalg.norm(found.mean) < 1e-7 * r**2 + 1e-9
+    size = np.abs(found.centre).max()
+    covariances = connectome(subjects, params.replace(kind="covariance"))
+    np.testing.assert_allclose(found.to_covariance().matrices, covariances.matrices, rtol=1e-8, atol=1e-9 * size)
+    assert covariances.to_covariance() is covariances
 
 
 def test_a_region_that_a_subject_lacks_has_no_tangent_in_any():
@@ -183,6 +187,7 @@ def test_a_region_that_a_subject_lacks_has_no_tangent_in_any():
         [Series(each.data[:, rest], [each.names[i] for i in rest], 2.0) for each in subjects], Connectivity(kind="tangent")
     )
     assert np.isnan(found.matrices[:, 2]).all()
+    np.testing.assert_allclose(found.to_covariance().take(rest).matrices, alone.to_covariance().matrices, rtol=1e-12)
     np.testing.assert_array_equal(found.take(rest).matrices, alone.matrices)
     np.testing.assert_array_equal(found.take(rest).centre, alone.centre)
     again = connectome(subjects[0], Connectivity(kind="tangent"), centre=found.centre)
@@ -210,6 +215,19 @@ def test_what_has_no_tangent_is_one_sentence():
         connectome(short, tangent.replace(estimator="empirical"), subjects=["Ann", "Bo", "Cy"])
     with pytest.raises(InputError, match="2 names of subjects were given for the series of 3"):
         connectome(series, subjects=["Ann", "Bo"])
+
+
+def test_tangents_of_real_runs_are_nilearn_s(real_data):
+    regions = load_regions(real_data / "atlas" / "Schaefer2018_100_7Networks_MNI152NLin6Asym_2mm_dseg.nii.gz")
+    runs = [load_run(path, tr=2.0) for path in sorted((real_data / "rest_group").glob("*.nii.gz"))]
+    how = RegionSeries(cleaning=Cleaning(high_pass=0.01, low_pass=0.1))
+    series = [region_series(run, regions, how) for run in runs]
+    found = connectome(series, Connectivity(kind="tangent"))
+    known = np.flatnonzero(np.isfinite(np.diag(found.centre)))
+    assert len(known) > 90
+    taken = [Series(each.data[:, known].astype(np.float64), [each.names[i] for i in known], 2.0) for each in series]
+    theirs, _ = _nilearn(taken, Connectivity(kind="tangent"))
+    np.testing.assert_allclose(found.take(known).matrices, theirs, atol=1e-10 * np.abs(theirs).max())
 
 
 @pytest.mark.parametrize("kind", BOUNDED)

@@ -168,6 +168,17 @@ def test_pieces_of_edges_make_no_difference(monkeypatch):
         edge_test(first, second, progress=stop)
 
 
+def test_tangents_are_tested_between_groups_and_not_at_their_own_mean():
+    series = [*_subjects(8, [(0, 1)]), *_subjects(7, [])]
+    both = connectome(series, Connectivity(kind="tangent"))
+    with pytest.raises(InputError, match="the tangents of one group sum to 0 at its own mean"):
+        edge_test(both)
+    found = edge_test(both.of_subjects(range(8)), both.of_subjects(range(8, 15)))
+    assert (found.found.rows[0], found.found.columns[0]) == (1, 0)
+    assert found.quantity == "tangent"
+    assert edge_test(both.of_subjects(range(8))).t[1, 0] > 2
+
+
 def test_what_cannot_be_tested_is_one_sentence():
     first = group()
     tangents = group(kind="tangent")

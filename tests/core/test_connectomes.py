@@ -117,5 +117,9 @@ def test_what_cannot_be_is_one_sentence():
         Connectome(np.eye(2), "ab", "covariance", fisher_z=True)
     with pytest.raises(InputError, match="Fisher z was asked for tangent"):
         example(kind="tangent").to_fisher_z()
+    with pytest.raises(InputError, match="covariances were asked of correlation"):
+        whole.to_covariance()
+    with pytest.raises(InputError, match="covariances were asked of tangent without a centre"):
+        Connectome(np.eye(2), "ab", "tangent").to_covariance()
     z = whole.to_fisher_z()
     assert z.to_fisher_z() is z
