@@ -43,7 +43,8 @@ class Connectomes(Panel):
         self.computing.computed.connect(self._on_computed)
 
     def _on_computed(self, found: Connectome) -> None:
-        self.look.show_connectome(found, self.computing.table)
+        kept = self.computing.kept
+        self.look.show_connectome(found, self.computing.table, None if kept is None else kept.read)
         if self.computing.regions.are_spheres:
             self.look.graph.names(False)  # the seeds have theirs
         self._view.restore(self.viewer)

@@ -10,12 +10,15 @@ import pandas as pd
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
+from napari_connectome.analyses.edge_account import edge_account
 from napari_connectome.core.connectomes import Connectome
 from napari_connectome.core.edges import Edges
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.orderings import ORDERS, Ordering, order_of
 from napari_connectome.core.words import as_sentence, some
 from napari_connectome.layers.connectome_graph import STRONGEST, ConnectomeGraph
+from napari_connectome.studies.connectome_of_runs import RunSeries
+from napari_connectome.widgets.edge_plot import EdgePlot
 from napari_connectome.widgets.form import ChoiceBox
 from napari_connectome.widgets.matrix_plot import MatrixPlot
 from napari_connectome.widgets.number_slider import NumberSlider
@@ -27,6 +30,8 @@ STEP = 0.5
 """Percent of all edges that one step of the box is."""
 MEMBERS = 2
 """Regions that a block has on average at least, to be worth its lines."""
+EDGE = 320
+"""Pixels that the plots of an edge are high."""
 LOW, HIGH = 200, 520
 """Pixels that the matrix is high at least and at most; between, it is as high as it is wide."""
 SLACK = 24
@@ -44,6 +49,8 @@ class ConnectomeView(QWidget):
     Attributes
     ----------
     matrix : MatrixPlot
+    edge : EdgePlot
+        What the pair that was clicked last rests on.
     graph : ConnectomeGraph
     connectome : Connectome or None
     ordering : Ordering or None
@@ -57,6 +64,7 @@ class ConnectomeView(QWidget):
         self.ordering: Ordering | None = None
         self.graph = ConnectomeGraph.of(panel.viewer)
         self._table: pd.DataFrame | None = None
+        self._read: RunSeries | None = None
         self._edges = Edges.of(np.empty((0, 0)))
         self._build()
         self._soon = panel.timer(0, self._on_share)  # a slider tells of more steps than can be drawn
@@ -66,6 +74,7 @@ class ConnectomeView(QWidget):
         self.share.moved.connect(self._share_soon)
         self.hide_box.toggled.connect(self._on_hide)
         self.matrix.picked.connect(self._on_cell)
+        self.edge.hide()
 
     def _build(self) -> None:
         self.subject_choice = ChoiceBox()
@@ -83,6 +92,8 @@ class ConnectomeView(QWidget):
         self.hide_box.setToolTip("In the viewer, show only the regions that a shown edge leads to.")
         self.matrix = MatrixPlot()
         self.account, self.pair = words(), words()
+        self.edge = EdgePlot()
+        self.edge.setMinimumHeight(EDGE)
         self._subject_row = QWidget()
         line = row("Shown", self.subject_choice)
         line.setContentsMargins(0, 0, 0, 0)
@@ -92,10 +103,11 @@ class ConnectomeView(QWidget):
         column.addWidget(self._subject_row)
         column.addLayout(row("Order", self.order_choice))
         column.addWidget(self.matrix)
-        column.addWidget(self.pair)
         column.addWidget(self.account)
         column.addWidget(self.share)
         column.addWidget(self.hide_box)
+        column.addWidget(self.pair)
+        column.addWidget(self.edge)
         column.addStretch(1)
 
     def resizeEvent(self, event: Any) -> None:  # noqa: N802
@@ -110,7 +122,7 @@ class ConnectomeView(QWidget):
         chosen = self.subject_choice.currentData()
         return None if chosen is None or chosen < 0 else int(chosen)
 
-    def show_connectome(self, connectome: Connectome, table: pd.DataFrame | None = None) -> None:
+    def show_connectome(self, connectome: Connectome, table: pd.DataFrame | None = None, read: RunSeries | None = None) -> None:
         """Show a connectome in place of that of before; run, order, share and lit pair stay where they can.
 
         Parameters
@@ -118,8 +130,10 @@ class ConnectomeView(QWidget):
         connectome : Connectome
         table : DataFrame, optional
             What else is known of the regions, a row each; see `order_of`.
+        read : RunSeries, optional
+            The series it was made of, to explain an edge by.
         """
-        self.connectome, self._table = connectome, table
+        self.connectome, self._table, self._read = connectome, table, read
         before = self.subject_choice.currentText()
         with QSignalBlocker(self.subject_choice):
             self.subject_choice.clear()
@@ -136,7 +150,7 @@ class ConnectomeView(QWidget):
         connectome = self.connectome
         if connectome is None:
             return
-        self.pair.setText("")
+        self._explain(None)
         self._edges = Edges.of(self._matrix())
         self._draw_matrix()
         try:
@@ -204,25 +218,32 @@ class ConnectomeView(QWidget):
 
     def _on_cell(self, i: int, j: int) -> None:
         """Put the light on the edge of a cell; on a region where the cell is on the diagonal."""
-        self._name(i, j)
+        self._explain(i, j)
         self.graph.light(i, None if i == j else j)
 
     def _on_node(self, i: int) -> None:
         """Show the row of a region that was clicked in the viewer."""
         if self.connectome is None or i >= len(self.connectome.names):
             return
-        self._name(i, i)
+        self._explain(i)
         self.matrix.light(i)
         self.graph.light(i, go=False)
 
-    def _name(self, i: int, j: int) -> None:
+    def _explain(self, i: int | None, j: int | None = None) -> None:
+        """Say what there is of a region or a pair; and of a pair, what its value rests on."""
         connectome = self.connectome
         assert connectome is not None
-        if i == j:
+        self.edge.setVisible(i is not None and j not in (None, i) and self._read is not None)
+        if i is None:
+            self.pair.setText("")
+        elif j is None or i == j:
             edges = self._shown()
             count = int(((edges.rows == i) | (edges.columns == i)).sum())
             self.pair.setText(f"{connectome.names[i]}: {some(count, 'edge')} shown.")
-            return
-        value = self._matrix()[i, j]
-        number = "no value" if np.isnan(value) else f"{value:.3g}"
-        self.pair.setText(f"{connectome.names[i]} – {connectome.names[j]}: {number}")
+        else:
+            value = self._matrix()[i, j]
+            number = "no value" if np.isnan(value) else f"{value:.3g}"
+            self.pair.setText(f"{connectome.names[i]} – {connectome.names[j]}: {number}")
+            if self._read is not None:
+                account = edge_account(self._read.series, i, j, coordinates=self._read.coordinates, runs=self._read.runs)
+                self.edge.show_account(account, self.subject or 0)

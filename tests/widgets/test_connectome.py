@@ -9,6 +9,7 @@ from napari.components import ViewerModel
 import napari_connectome as nc
 from napari_connectome.core.edges import Edges
 from napari_connectome.core.orderings import order_of
+from napari_connectome.studies.connectome_of_runs import RunSeries
 from napari_connectome.widgets.connectome import COMPUTE, LOOK, Connectomes
 
 WIDGET = "Connectome"
@@ -46,15 +47,23 @@ def panel(qtbot):
     return made
 
 
+NAMES = [f"{side}_{network}_{i}" for side in ("L", "R") for network in ("Vis", "Mot") for i in (1, 2, 3)]
+
+
 @pytest.fixture(scope="module")
-def connectome():
-    """Three subjects with twelve regions on a ring, one of them missing in the last."""
+def series():
+    """Of three subjects with twelve regions, one of them missing in the last."""
     rng = np.random.default_rng(3)
-    names = [f"{side}_{network}_{i}" for side in ("L", "R") for network in ("Vis", "Mot") for i in (1, 2, 3)]
+    made = [nc.Series(rng.standard_normal((60, R)) + rng.standard_normal((60, 1)), NAMES, 2.0) for _ in range(3)]
+    made[2].data[:, 4] = np.nan
+    return made
+
+
+@pytest.fixture(scope="module")
+def connectome(series):
+    """Of these subjects, the regions on a ring."""
     angle = np.linspace(0, 2 * np.pi, R, endpoint=False)
     places = np.column_stack([40 * np.cos(angle), 40 * np.sin(angle), np.linspace(-20, 20, R)])
-    series = [nc.Series(rng.standard_normal((60, R)) + rng.standard_normal((60, 1)), names, 2.0) for _ in range(3)]
-    series[2].data[:, 4] = np.nan
     return nc.connectome(series, coordinates=places)
 
 
@@ -141,6 +150,26 @@ def test_a_cell_lights_its_edge_and_the_view_goes_there(look, panel, connectome)
     assert sorted(len(layer.data) for layer in lit) == [1, 2]
     look.matrix.picked.emit(5, 5)  # the diagonal: a region
     assert connectome.names[5] in look.pair.text()
+
+
+def test_a_pair_is_explained_by_the_series_of_the_run_shown(panel, connectome, series):
+    look, read = panel.look, RunSeries(tuple(series), connectome.subjects, connectome.coordinates)
+    look.show_connectome(connectome, None, read)
+    assert not look.edge.isVisibleTo(look)
+    look.subject_choice.setCurrentIndex(2)
+    look.subject_choice.activated.emit(2)
+    look.matrix.picked.emit(7, 2)
+    assert look.edge.isVisibleTo(look)
+    assert look.edge.run == 1
+    r = np.corrcoef(series[1].data[:, [7, 2]].T)[0, 1]
+    assert f"r = {r:.3f}" in look.edge.text.text()
+    look.matrix.picked.emit(4, 4)
+    assert not look.edge.isVisibleTo(look)
+    look.subject_choice.setCurrentIndex(3)
+    look.subject_choice.activated.emit(3)
+    look.matrix.picked.emit(7, 4)  # a region that this run lacks
+    assert "no value" in look.pair.text()
+    assert "no correlation" in look.edge.text.text()
 
 
 def test_a_region_clicked_in_the_brain_is_shown_in_the_matrix(look, monkeypatch, connectome):
