@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from napari_connectome.analyses.condition_test import condition_test as condition_test
     from napari_connectome.analyses.connectome import Connectivity as Connectivity
     from napari_connectome.analyses.connectome import connectome as connectome
+    from napari_connectome.analyses.edge_account import EdgeAccounting as EdgeAccounting
+    from napari_connectome.analyses.edge_account import edge_account as edge_account
     from napari_connectome.analyses.edge_test import EdgeTest as EdgeTest
     from napari_connectome.analyses.edge_test import edge_test as edge_test
     from napari_connectome.analyses.labeling import Labeling as Labeling
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     from napari_connectome.analyses.seed_map import SeedMap as SeedMap
     from napari_connectome.analyses.seed_map import SeedMapper as SeedMapper
     from napari_connectome.analyses.seed_map import seed_map as seed_map
+    from napari_connectome.analyses.sparse_connectome import SparseConnectivity as SparseConnectivity
+    from napari_connectome.analyses.sparse_connectome import SparseConnectome as SparseConnectome
+    from napari_connectome.analyses.sparse_connectome import sparse_connectome as sparse_connectome
     from napari_connectome.analyses.threshold import Threshold as Threshold
     from napari_connectome.analyses.threshold import threshold as threshold
     from napari_connectome.core.cleaning import Cleaning as Cleaning
@@ -63,6 +68,7 @@ _HOME = {
     "ConditionTest": "analyses.condition_test",
     "Connectivity": "analyses.connectome",
     "Connectome": "core.connectomes",
+    "EdgeAccounting": "analyses.edge_account",
     "EdgeTest": "analyses.edge_test",
     "Grid": "core.grid",
     "HighVariance": "analyses.computed_confounds",
@@ -78,6 +84,8 @@ _HOME = {
     "SeedMap": "analyses.seed_map",
     "SeedMapper": "analyses.seed_map",
     "Series": "core.values",
+    "SparseConnectivity": "analyses.sparse_connectome",
+    "SparseConnectome": "analyses.sparse_connectome",
     "Threshold": "analyses.threshold",
     "Volume": "core.values",
     "brain_mask": "analyses.brain_mask",
@@ -87,6 +95,7 @@ _HOME = {
     "condition_test": "analyses.condition_test",
     "connectome": "analyses.connectome",
     "connectome_of_runs": "studies.connectome_of_runs",
+    "edge_account": "analyses.edge_account",
     "edge_test": "analyses.edge_test",
     "extract_regions": "analyses.region_extraction",
     "global_signal": "analyses.computed_confounds",
@@ -102,6 +111,7 @@ _HOME = {
     "save": "io.save",
     "seed_map": "analyses.seed_map",
     "smooth": "core.smoothing",
+    "sparse_connectome": "analyses.sparse_connectome",
     "threshold": "analyses.threshold",
 }
 __all__ = [*sorted(_HOME), "__version__"]

@@ -66,6 +66,10 @@ def _learn(**how: Any) -> Any:
     return nc.learn_networks([run(0), run(1)], nc.Networks(n_components=K, alpha=2.0, **how), mask=mask())
 
 
+def _sparse(**how: Any) -> Any:
+    return nc.sparse_connectome([nc.region_series(run(i), maps()) for i in range(3)], nc.SparseConnectivity(**how))
+
+
 def _connectome(subjects: int, **how: Any) -> Any:
     return nc.connectome([nc.region_series(run(i), maps()) for i in range(subjects)], nc.Connectivity(**how))
 
@@ -91,6 +95,10 @@ CASES: dict[str, Callable[[], Any]] = {
     "extract_regions of labels": lambda: nc.extract_regions(regions(), nc.RegionExtraction(min_size=0.0)),
     "connectome": lambda: _connectome(2),
     "connectome, tangent": lambda: _connectome(3, kind="tangent"),
+    "edge_account": lambda: nc.edge_account([nc.region_series(run(i), regions()) for i in range(2)], 0, 1),
+    "sparse_connectome": lambda: _sparse(),
+    "sparse_connectome, single": lambda: _sparse(method="single"),
+    "sparse_connectome, alpha given": lambda: _sparse(alpha=0.001, kind="partial_correlation"),
     "edge_test": lambda: nc.edge_test(_connectome(4)),
     "edge_test of two groups": lambda: nc.edge_test(_connectome(3), _connectome(2), nc.EdgeTest(test="welch")),
     "connectome_of_runs": lambda: nc.connectome_of_runs([run(0), run(1)], regions()),
