@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from napari.components import ViewerModel
-from napari.layers import Points, Vectors
+from napari.layers import Points, Surface, Vectors
 from psygnal import Signal
 
 from napari_connectome.core.connectomes import Connectome
 from napari_connectome.core.edges import Edges
 from napari_connectome.core.errors import InputError
+from napari_connectome.core.values import Maps, Regions, Volume
 from napari_connectome.core.words import some
+from napari_connectome.layers.brain_surface import BrainSurface
 from napari_connectome.layers.graph_edges import GraphEdges
 from napari_connectome.layers.graph_nodes import GraphNodes, node_size
 from napari_connectome.layers.graph_places import places_of, world_of
@@ -47,6 +49,7 @@ class ConnectomeGraph(OfViewer):
         super().__init__(viewer)
         self._nodes, self._lines = GraphNodes(), GraphEdges()
         self._lit_nodes, self._lit_lines = GraphNodes(lit=True), GraphEdges(lit=True)
+        self._brain = BrainSurface()
         self._connectome: Connectome | None = None
         self._matrix: Array = np.empty((0, 0))
         self._places: Array = np.empty((0, 3))
@@ -69,6 +72,11 @@ class ConnectomeGraph(OfViewer):
     def nodes_layer(self) -> Points | None:
         """The regions; None while there are none in the viewer."""
         return self._nodes.layer(self.viewer)
+
+    @property
+    def brain_layer(self) -> Surface | None:
+        """The surface of the brain; None while there is none in the viewer."""
+        return self._brain.layer(self.viewer)
 
     @property
     def edges_layer(self) -> Vectors | None:
@@ -129,6 +137,13 @@ class ConnectomeGraph(OfViewer):
         if layer is not None:
             layer.text.visible = shown
 
+    def brain(self, around: Volume | Regions | Maps | None) -> None:
+        """Show the surface of the brain around a mask, an atlas or maps, as of glass; None takes it away."""
+        if around is None:
+            self._brain.remove(self.viewer)
+        else:
+            self._brain.show(self.viewer, around)
+
     def light(self, i: int | None, j: int | None = None, *, go: bool = True) -> None:
         """Put the light on one edge, shown or not, or on one region and all its edges that are shown.
 
@@ -167,7 +182,7 @@ class ConnectomeGraph(OfViewer):
         """Take all of it away; the viewer is as if it had never been there."""
         viewer = self.viewer
         self.light(None)
-        for part in (self._lines, self._nodes):
+        for part in (self._lines, self._nodes, self._brain):
             part.remove(viewer)
         if self._callbacks_on():
             viewer.mouse_drag_callbacks.remove(self._on_press)

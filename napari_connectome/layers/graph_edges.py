@@ -73,7 +73,7 @@ class GraphEdges:
             layer.features = features
             if len(data):
                 layer.edge_color = colors
-        layer.refresh(thumbnail=False, highlight=False)
+        layer.refresh(thumbnail=False, highlight=False, extent=False)  # edges end where regions are, which have the extent
         layer.events.data(value=layer.data)
         return layer
 
@@ -97,6 +97,7 @@ class GraphEdges:
             projection_mode="all",
             **graph_kwargs(),
         )
+        layer._max_vectors_thumbnail = 0  # drawing 1024 of them in Python takes longer than all else, to see a black square
         tell(layer, role=self._role, owner=OWNER, title=layer.name, unique_id=layer.unique_id)
         results.add(viewer, layer)
         return layer

@@ -14,6 +14,7 @@ from napari_connectome.core.connectomes import Connectome
 from napari_connectome.core.edges import Edges
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
+from napari_connectome.core.values import Maps, Regions, Volume
 from napari_connectome.layers.connectome_graph import STRONGEST, ConnectomeGraph
 from napari_connectome.layers.graph_edges import edge_colors
 from napari_connectome.layers.graph_nodes import FEW
@@ -361,3 +362,52 @@ def test_a_graph_goes_with_its_viewer():
     del viewer
     gc.collect()
     assert graph() is None
+
+
+def ball(kind):
+    """A ball of 28 mm about a place of GRID, as a mask, two regions or two maps."""
+    z, y, x = np.indices(GRID.shape)
+    mm = GRID.to_mm(np.stack([x, y, z], axis=-1))
+    inside = np.linalg.norm(mm - BALL, axis=-1) < 28
+    halves = np.stack([inside & (mm[..., 0] < 0), inside & (mm[..., 0] >= 0)]).astype(np.float32)
+    return {
+        "mask": lambda: Volume(inside, GRID),
+        "regions": lambda: Regions(halves[0] + 2 * halves[1], GRID),
+        "maps": lambda: Maps(0.001 * halves - 1e-6, GRID),
+    }[kind]()
+
+
+BALL = np.array([0.0, -14, 8])
+
+
+@pytest.mark.parametrize("kind", ["mask", "regions", "maps"])
+def test_the_brain_is_around_the_regions_and_beneath_them_in_place_of_the_one_before(kind):
+    viewer = with_run()
+    before = viewer.dims.range
+    graph = ConnectomeGraph.of(viewer)
+    graph.brain(ball(kind))
+    graph.show(made())
+    graph.brain(ball(kind))
+    brain = graph.brain_layer
+    assert list(viewer.layers[1:]) == [brain, graph.edges_layer, graph.nodes_layer]
+    far = np.linalg.norm(world(brain, brain.data[0]) - BALL[::-1], axis=1)
+    np.testing.assert_allclose(far, 28, atol=4.5)
+    assert viewer.dims.range == before
+    brain.opacity = 0.5
+    graph.brain(ball("mask"))
+    assert (graph.brain_layer, brain.opacity) == (brain, 0.5)
+    graph.brain(None)
+    assert graph.brain_layer is None
+    graph.brain(ball(kind))
+    graph.clear()
+    assert len(viewer.layers) == 1
+
+
+def test_a_brain_of_nothing_is_one_sentence_and_leaves_the_one_before():
+    viewer = with_run()
+    graph = ConnectomeGraph.of(viewer)
+    graph.brain(ball("mask"))
+    for wrong, sentence in ((Volume(np.zeros(GRID.shape, bool), GRID), "nothing is inside"), (np.ones(3), "the brain")):
+        with pytest.raises(InputError, match=sentence):
+            graph.brain(wrong)
+    assert graph.brain_layer in viewer.layers
