@@ -15,6 +15,7 @@ from napari_connectome.core.connectomes import BOUNDED, Connectome, require_same
 from napari_connectome.core.discoveries import q_values
 from napari_connectome.core.edges import Edges
 from napari_connectome.core.errors import InputError, Progress, silent
+from napari_connectome.core.fisher import fisher_z
 from napari_connectome.core.moments import Moments
 from napari_connectome.core.params import Params, param
 from napari_connectome.core.t_tests import one_sample, student, two_sided, welch
@@ -157,7 +158,7 @@ def edge_test(
         **{what: _square(of_edges, len(first.names)) for what, of_edges in found.items()},
         n=np.array([_square(each, len(first.names), 0) for each in n]),
         names=first.names,
-        quantity="Fisher z" if first.fisher_z else first.kind,
+        quantity="Fisher z" if first.kind in BOUNDED else first.kind,
         provenance={
             "analysis": "edge_test",
             "test": test,
@@ -189,7 +190,7 @@ def _compared(connectome: Any, others: Any, params: EdgeTest) -> tuple[list[Conn
 
 
 def _tested(group: Any) -> Connectome:
-    """The numbers of a group that are tested; one sentence where there is nothing to test."""
+    """The group; one sentence where there is nothing to test."""
     if not isinstance(group, Connectome):
         raise InputError(f"a group is of type {type(group).__name__} and must be a Connectome: connectome(series) makes one.")
     if len(group) < FEWEST:
@@ -199,7 +200,7 @@ def _tested(group: Any) -> Connectome:
         )
     if len(group.names) < 2:
         raise InputError(f"the connectome is of {some(len(group.names), 'region')}, and an edge is between two: give more.")
-    return group.to_fisher_z() if group.kind in BOUNDED else group
+    return group
 
 
 def _require_deviation(group: Connectome) -> None:
@@ -235,10 +236,16 @@ def _of_edges(groups: Sequence[Connectome], test: str, progress: Progress) -> tu
     pieces = []
     for start in range(0, len(rows), AT_ONCE):
         together = slice(start, start + AT_ONCE)
-        pieces.append(_t_tests([group.matrices[:, rows[together], columns[together]] for group in groups], test))
+        pieces.append(_t_tests([_values(group, rows[together], columns[together]) for group in groups], test))
         progress(min(1.0, (start + AT_ONCE) / len(rows)), "testing edges")
     found = {what: np.concatenate([piece[what] for piece, _ in pieces]) for what in pieces[0][0]}
     return found, np.concatenate([n for _, n in pieces], axis=1)
+
+
+def _values(group: Connectome, rows: Array, columns: Array) -> Array:
+    """What is tested of some edges (s × e)."""
+    values = group.matrices[:, rows, columns]
+    return fisher_z(values) if group.kind in BOUNDED and not group.fisher_z else values
 
 
 def _t_tests(values: Sequence[Array], test: str) -> tuple[dict[str, Array], Array]:
