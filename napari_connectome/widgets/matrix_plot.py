@@ -61,6 +61,7 @@ class MatrixPlot(Plot):
         self._numbers: Array = np.empty((0, 0), dtype=np.uint8)
         self._size: Array = np.empty((0, 0))
         self._limit, self._threshold, self._unit = 1.0, 0.0, ""
+        self._step, self._whole = 1, False
         self._under, self._pick, self._lit = NOBODY, NOBODY, NOBODY
         self._image = pg.ImageItem(axisOrder="row-major")
         self._bar = pg.ColorBarItem(width=BAR, interactive=False, colorMapMenu=False)
@@ -72,6 +73,8 @@ class MatrixPlot(Plot):
         self._rings = pg.ScatterPlotItem(size=RING, brush=None, pen=pen)
         for item in (self._image, self._walls, self._light, self._rings):
             self._view.addItem(item, ignoreBounds=True)
+        self._view.sigRangeChanged.connect(self._on_range)
+        self._view.sigResized.connect(self._on_range)
         self._view.invertY(True)
         self._view.disableAutoRange()
         self._plot.getPlotItem().layout.setContentsMargins(1, ABOVE, 1, 1)
@@ -206,11 +209,32 @@ class MatrixPlot(Plot):
             self._image.clear()
             return
         numbers = np.where(self._size < self._threshold, np.uint8(BELOW), self._numbers)
-        self._image.setImage(numbers, levels=(0, 255), lut=self._colors)
+        self._step = self._cells_a_pixel()
+        seen = _strongest(numbers, self._step)
+        self._image.setImage(seen, levels=(0, 255), lut=self._colors)
+        self._image.setRect(0, 0, self._step * len(seen), self._step * len(seen))
         ramp = self._colors[FIRST:].copy()
         ramp[np.abs(np.linspace(-self._limit, self._limit, len(ramp))) < self._threshold] = self._colors[BELOW]
         self._bar.setColorMap(self._pg.ColorMap(np.linspace(0, 1, len(ramp)), ramp))
         self._bar.setLevels((-self._limit, self._limit))
+
+    def _cells_a_pixel(self) -> int:
+        """How many cells lie beside each other in a pixel of the screen; 1 where each has its own, as in a saved picture."""
+        pixels = self._view.width() * self.devicePixelRatioF()
+        return 1 if self._whole or pixels < 1 else max(1, int(np.ptp(self._view.viewRange()[0]) / pixels + 0.5))
+
+    def _on_range(self) -> None:
+        if self._cells_a_pixel() != self._step:
+            self._draw()
+
+    def _drawn(self, kind: str) -> bytes:
+        self._whole = True
+        try:
+            self._on_range()
+            return super()._drawn(kind)
+        finally:
+            self._whole = False
+            self._on_range()
 
     def _draw_walls(self) -> None:
         """Lines between blocks."""
@@ -291,6 +315,26 @@ class MatrixPlot(Plot):
             axis.setTextPen(ink)
         self._draw()
         return ink
+
+
+def _strongest(numbers: Array, step: int) -> Array:
+    """Of each square of so many cells a side, the number of the strongest; or a single one would not be seen among many."""
+    if step == 1:
+        return numbers
+    starts = np.arange(0, len(numbers), step)
+    ranks = np.maximum.reduceat(_RANKS[numbers], starts, axis=0)
+    ranks = np.maximum.reduceat(np.ascontiguousarray(ranks.T), starts, axis=0).T  # quicker than along the other axis
+    return np.asarray(np.argsort(_RANKS).astype(np.uint8)[ranks])
+
+
+def _ranks() -> Array:
+    """How strong the colour of each number is (256,), uint8, each once: no value, below the threshold, then from 0 upwards."""
+    numbers = np.arange(256)
+    strength = np.where(numbers < FIRST, numbers - 256, 2 * np.abs(numbers - ZERO) + (numbers > ZERO))
+    return np.argsort(np.argsort(strength)).astype(np.uint8)
+
+
+_RANKS = _ranks()
 
 
 def _colors(page: QColor, ink: QColor) -> Array:

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QToolTip
 
-from napari_connectome.widgets.matrix_plot import BELOW, FIRST, LAST, UNKNOWN, ZERO, MatrixPlot
+from napari_connectome.widgets.matrix_plot import BELOW, FIRST, LAST, UNKNOWN, ZERO, MatrixPlot, _strongest
 
 R = 8
 NAMES = [f"LH_Vis_{i}" for i in range(R)]
@@ -89,6 +90,51 @@ def test_colours_rise_with_values_are_alike_on_both_sides_and_gray_below_the_thr
     assert plot.limit >= np.nanmax(off, initial=0) > 0 or plot.limit == 1.0
     plot.show_matrix(-matrix, [str(i) for i in range(r)], "covariance", order)
     np.testing.assert_array_equal(plot._image.image[shown], 2 * ZERO - expected)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    hnp.arrays(
+        np.uint8, st.integers(1, 17).map(lambda n: (n, n)), elements=st.sampled_from([UNKNOWN, BELOW, 3, 100, 129, 130, 255])
+    ),
+    st.integers(1, 6),
+)
+def test_where_cells_share_a_pixel_the_strongest_is_seen(numbers, step):
+    found = _strongest(numbers, step)
+    for row in range(len(found)):
+        for column in range(len(found)):
+            cells = numbers[row * step : (row + 1) * step, column * step : (column + 1) * step]
+            shown = cells[cells >= FIRST].astype(int)
+            if shown.size:
+                assert found[row, column] in shown
+                assert abs(int(found[row, column]) - ZERO) == np.abs(shown - ZERO).max()
+            else:
+                assert found[row, column] == cells.max()
+
+
+def test_one_edge_among_hundreds_of_regions_is_seen_and_saved_whole(plot, qtbot):
+    n = 700
+    matrix = np.zeros((n, n))
+    matrix[123, 457] = matrix[457, 123] = 0.9
+    plot.show_matrix(matrix, [f"region {i}" for i in range(n)])
+    plot.set_threshold(0.5)
+    assert len(plot._image.image) < n
+    assert (plot._image.image > BELOW).sum() == 2
+    step = plot._step
+    assert plot._image.image[123 // step, 457 // step] > ZERO
+    plot._view.setRange(xRange=(440, 480), yRange=(100, 140), padding=0)
+    assert plot._image.image.shape == (n, n), "each has its pixels now"
+    told = []
+    plot.picked.connect(lambda i, j: told.append((i, j)))
+    click(plot, 123, 457)
+    assert told == [(123, 457)]
+    plot._show_all()
+    sizes = []
+    draw = plot._image.setImage
+    plot._image.setImage = lambda image, **how: (sizes.append(len(image)), draw(image, **how))
+    plot._drawn(".png")
+    assert sizes[0] == n
+    assert sizes[-1] < n
 
 
 def test_what_is_lit_stays_with_its_regions_in_every_order(plot):
