@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from napari_connectome.core.values import Run as Run
     from napari_connectome.core.values import Series as Series
     from napari_connectome.core.values import Volume as Volume
+    from napari_connectome.io.connectomes import load_connectome as load_connectome
     from napari_connectome.io.design import load_design as load_design
     from napari_connectome.io.load import load_maps as load_maps
     from napari_connectome.io.load import load_regions as load_regions
@@ -101,6 +102,7 @@ _HOME = {
     "global_signal": "analyses.computed_confounds",
     "high_variance_confounds": "analyses.computed_confounds",
     "learn_networks": "studies.learn_networks",
+    "load_connectome": "io.connectomes",
     "load_design": "io.design",
     "load_maps": "io.load",
     "load_regions": "io.load",

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from napari_connectome.core.connectomes import Connectome
 from napari_connectome.core.errors import InputError, Progress, silent
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.origins import Origins
@@ -19,6 +20,7 @@ from napari_connectome.core.region_table import region_names
 from napari_connectome.core.values import Maps, Regions, Run, Volume
 from napari_connectome.io.atomic import replacing
 from napari_connectome.io.beside import check_ours
+from napari_connectome.io.connectomes import save_connectome
 from napari_connectome.io.gz import gz_writer
 from napari_connectome.io.header import stem
 from napari_connectome.io.maps import SOURCE, about_file, about_to_write
@@ -30,8 +32,8 @@ Array = npt.NDArray[Any]
 PathLike = str | os.PathLike[str]
 
 
-def save(value: Run | Volume | Maps | Regions, path: PathLike) -> None:
-    """Write a value as NIfTI, with the orientation, affine, units and header of the file it came from.
+def save(value: Run | Volume | Maps | Regions | Connectome, path: PathLike) -> None:
+    """Write a value: an image as NIfTI, with the orientation, affine, units and header of the file it came from.
 
     The file appears whole or not at all. Regions get a table of their names beside the image (.tsv) and, where they were
     made from a run, a .json that says so; maps a .json with their names and the parameters and inputs that made them.
@@ -39,11 +41,13 @@ def save(value: Run | Volume | Maps | Regions, path: PathLike) -> None:
 
     Parameters
     ----------
-    value : Run, Volume, Maps or Regions
+    value : Run, Volume, Maps, Regions or Connectome
     path : path
-        Ending in .nii or .nii.gz.
+        Ending in .nii or .nii.gz; that of a connectome in .tsv, .csv, .npz or .graphml, see `io.connectomes.save_connectome`.
     """
-    if isinstance(value, Run):
+    if isinstance(value, Connectome):
+        save_connectome(value, path)
+    elif isinstance(value, Run):
         write_image(path, value.data, value.grid, tr=value.tr)
     elif isinstance(value, Volume):
         write_image(path, value.data, value.grid)
@@ -54,7 +58,7 @@ def save(value: Run | Volume | Maps | Regions, path: PathLike) -> None:
     elif isinstance(value, Regions):
         write_labels(path, value.labels, value.grid, value.table, value.origins, provenance=value.provenance)
     else:
-        raise InputError(f"a {type(value).__name__} cannot be saved as an image: give a Run, Volume, Maps or Regions.")
+        raise InputError(f"a {type(value).__name__} cannot be saved: give a Run, Volume, Maps, Regions or Connectome.")
 
 
 def write_image(

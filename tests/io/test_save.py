@@ -220,7 +220,7 @@ def test_places_that_cannot_be_written_are_one_sentence(tmp_path, monkeypatch):
     (tmp_path / "folder.nii").mkdir()
     with pytest.raises(InputError, match="is a folder"):
         save(volume, tmp_path / "folder.nii")
-    with pytest.raises(InputError, match="cannot be saved as an image"):
+    with pytest.raises(InputError, match="cannot be saved: give"):
         save(np.zeros(3), tmp_path / "a.nii")
 
     def denied(*_, **__):
