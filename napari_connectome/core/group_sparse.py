@@ -1,0 +1,228 @@
+"""Sparse inverse covariances of several subjects that have their zeros in the same places."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+OVER = 1.6
+"""How far each step goes beyond where it would end: between 1 and 2 always converges, and this is fast."""
+LOOK = 5
+"""Steps from one look at the gap to the next: a look costs a fifth of a step."""
+BALANCED = 60
+"""Steps during which the penalty is adapted; from then on it stays, so that the steps surely converge."""
+FIRST_PENALTY = 0.3
+"""Of the distance between the two copies, for covariances of mean variance 1, times a subject's share."""
+
+
+@dataclass(frozen=True, eq=False)
+class GroupSparse:
+    """Precisions of several subjects, and how far from the best they can be at most.
+
+    Parameters
+    ----------
+    precisions : (s, r, r) array
+        Symmetric and positive definite, the zeros of all in the same places.
+    multipliers : (s, r, r) array
+        The dual point: 0 on the diagonal, and of each pair of regions the root of the sum of squares over subjects is alpha at
+        most.
+    objective : float
+        What was made small: the sum over subjects of their share times (trace(covariance · precision) - log det precision),
+        and alpha times the sum, over both triangles, of the root of the sum of squares over subjects.
+    gap : float
+        No precisions have an objective lower than this one by more.
+    steps : int
+        How many were taken.
+    penalty : float
+        Of the distance of the two copies at the end: a good one to begin with at the next alpha.
+    """
+
+    precisions: Array
+    multipliers: Array
+    objective: float
+    gap: float
+    steps: int
+    penalty: float
+
+
+def largest_alpha(covariances: Array, shares: Array) -> float:
+    """The alpha from which on no two regions are connected, of covariances (s, r, r) and the subjects' shares (s,)."""
+    return float(_sizes(_off_diagonal(covariances) * shares[:, None, None]).max())
+
+
+def group_sparse(
+    covariances: Array,
+    shares: Array,
+    alpha: float,
+    *,
+    gap: float,
+    start: GroupSparse | None = None,
+    most: int = 2000,
+    watch: Callable[[], None] | None = None,
+) -> GroupSparse:
+    """Find the precisions of several subjects that fit best with few pairs of regions connected.
+
+    The alternating direction method of multipliers: one copy of the precisions fits the covariances, by one eigen-decomposition
+    a subject, the other is sparse, and both are drawn together. The multipliers that draw them are a point of the dual problem,
+    so that the gap between the two objectives is there at no cost, and says when to stop.
+
+    Parameters
+    ----------
+    covariances : (s, r, r) float64 array
+        Empirical, none of the variances 0; they may be singular.
+    shares : (s,) float64 array
+        Of each subject in the sum; together 1.
+    alpha : float
+        Above 0.
+    gap : float
+        Where the duality gap is this or less, it stops.
+    start : GroupSparse, optional
+        Of the same problem with another alpha, or one much like it.
+    most : int
+        Steps after which it stops in any case; the gap then tells where it stands.
+    watch : callable, optional
+        Called before each step; what it raises ends the work.
+
+    Returns
+    -------
+    GroupSparse
+    """
+    scale = float(np.trace(covariances, axis1=1, axis2=2).mean() / covariances.shape[1])
+    problem = _Problem(covariances / scale, shares, alpha / scale)
+    if start is None:
+        sparse = _diagonal(1 / np.diagonal(problem.covariances, axis1=1, axis2=2))
+        state = _State(sparse, np.zeros_like(sparse), FIRST_PENALTY / len(shares))
+    else:
+        state = _State(start.precisions * scale, _shortened(start.multipliers / scale, problem.alpha), start.penalty)
+    best = problem.account(state, 0)
+    for step in range(1, most + 1):
+        if best.gap <= gap:
+            break
+        if watch is not None:
+            watch()
+        far, moved = problem.step(state)
+        if step % LOOK == 0 or step == most:
+            found = problem.account(state, step)
+            best = found if found.gap < best.gap else best
+            if step <= BALANCED:
+                state.balance(far, moved)
+    shift = covariances.shape[1] * np.log(scale)
+    return GroupSparse(
+        best.precisions / scale, best.multipliers * scale, best.objective + shift, best.gap, best.steps, best.penalty
+    )
+
+
+def score(precisions: Array, covariances: Array, shares: Array) -> float:
+    """How well precisions (s, r, r) fit covariances of other volumes: their log likelihood, but for a factor and a constant."""
+    return float(shares @ (_log_det(precisions) - (precisions * covariances).sum(axis=(1, 2))))
+
+
+def objective(precisions: Array, covariances: Array, shares: Array, alpha: float) -> float:
+    """What `group_sparse` makes small."""
+    return alpha * float(_sizes(_off_diagonal(precisions)).sum()) - score(precisions, covariances, shares)
+
+
+@dataclass(eq=False)
+class _State:
+    """The sparse copy, the multipliers and the penalty between steps."""
+
+    sparse: Array
+    multipliers: Array
+    penalty: float
+
+    def balance(self, far: float, moved: float) -> None:
+        """Make the penalty so that the copies come together as fast as they come to rest."""
+        if far > 0 and moved > 0:
+            self.penalty *= float(np.clip(np.sqrt(far / moved), 0.2, 5.0))
+
+
+@dataclass(frozen=True, eq=False)
+class _Problem:
+    """Covariances of mean variance 1 with an alpha for these."""
+
+    covariances: Array
+    shares: Array
+    alpha: float
+
+    def step(self, state: _State) -> tuple[float, float]:
+        """One step; how far the copies are from each other and how much the sparse one moved, each of its own size."""
+        share, penalty, before = self.shares[:, None, None], state.penalty, state.sparse
+        values, vectors = np.linalg.eigh((penalty * before - state.multipliers) / share - self.covariances)
+        weight = penalty / share[:, :, 0]
+        values = (values + np.sqrt(values**2 + 4 * weight)) / (2 * weight)
+        fitted = (vectors * values[:, None, :]) @ vectors.swapaxes(1, 2)
+        fitted = (fitted + fitted.swapaxes(1, 2)) / 2
+        target = OVER * fitted + (1 - OVER) * before + state.multipliers / penalty
+        sizes = _sizes(target)
+        limit = self.alpha / penalty
+        keep = np.divide(sizes - limit, sizes, out=np.zeros_like(sizes), where=sizes > limit)
+        np.fill_diagonal(keep, 1.0)
+        state.sparse = target * keep
+        state.multipliers = _off_diagonal(penalty * (target - state.sparse))
+        far = _norm(fitted - state.sparse) / max(_norm(fitted), _norm(state.sparse))
+        return far, penalty * _norm(state.sparse - before) / max(_norm(state.multipliers), np.finfo(float).tiny)
+
+    def account(self, state: _State, steps: int) -> GroupSparse:
+        """Where the state stands: the sparse copy, whose zeros are zeros, and its gap."""
+        here = objective(state.sparse, self.covariances, self.shares, self.alpha)
+        gap = here - _bound(self.covariances, self.shares, state.multipliers)
+        return GroupSparse(state.sparse, state.multipliers, here, gap, steps, state.penalty)
+
+
+def _bound(covariances: Array, shares: Array, multipliers: Array) -> float:
+    """What no objective is below: the dual objective of the multipliers.
+
+    Where they leave a matrix that is not positive definite, they are drawn away by halves; with none it is -inf, and the gap
+    infinite, if a covariance is singular.
+    """
+    for drawn in (1.0, 0.5, 0.25, 0.0):
+        fitted = covariances + drawn * multipliers / shares[:, None, None]
+        found = float(shares @ _log_det(fitted) + fitted.shape[1])
+        if np.isfinite(found):
+            return found
+    return float(-np.inf)
+
+
+def _shortened(multipliers: Array, alpha: float) -> Array:
+    """Multipliers (s, r, r) of which none is longer than alpha, as those of this alpha are."""
+    sizes = _sizes(multipliers)
+    return multipliers * np.divide(alpha, sizes, out=np.ones_like(sizes), where=sizes > alpha)
+
+
+def _log_det(matrices: Array) -> Array:
+    """Of each of several symmetric matrices (s, r, r); -inf for what is not positive definite."""
+    try:
+        roots = np.linalg.cholesky(matrices)
+    except np.linalg.LinAlgError:
+        values = np.linalg.eigvalsh(matrices)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            logs = np.log(values).sum(axis=1)
+        return np.asarray(np.where(values[:, 0] > 0, logs, -np.inf))
+    return np.asarray(2 * np.log(np.diagonal(roots, axis1=1, axis2=2)).sum(axis=1))
+
+
+def _sizes(matrices: Array) -> Array:
+    """Of each pair of regions the root of the sum of squares over subjects (r, r)."""
+    return np.asarray(np.sqrt(np.einsum("sij,sij->ij", matrices, matrices)))
+
+
+def _norm(matrices: Array) -> float:
+    return float(np.linalg.norm(matrices.ravel()))
+
+
+def _off_diagonal(matrices: Array) -> Array:
+    found = matrices.copy()
+    np.einsum("sii->si", found)[...] = 0
+    return found
+
+
+def _diagonal(values: Array) -> Array:
+    found = np.zeros((*values.shape, values.shape[1]))
+    np.einsum("sii->si", found)[...] = values
+    return found

@@ -1,0 +1,236 @@
+"""Sparse connectomes equal nilearn's and scikit-learn's; the best alpha is theirs; bad input ends in a sentence."""
+
+import threading
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nilearn.connectome import GroupSparseCovariance, GroupSparseCovarianceCV, group_sparse_cov
+from sklearn.covariance import GraphicalLassoCV
+
+from napari_connectome import Series
+from napari_connectome.analyses.sparse_connectome import SparseConnectivity, SparseConnectome, sparse_connectome
+from napari_connectome.core.errors import Cancelled, InputError
+
+
+def people(s=4, t=60, r=8, seed=0, size=1.0):
+    """Series with the same sparse links in every subject, of unequal length."""
+    rng = np.random.default_rng(seed)
+    links = np.tril((rng.random((r, r)) < 0.3) * rng.uniform(0.2, 0.5, (r, r)), -1)
+    found = []
+    for i in range(s):
+        mixed = np.linalg.inv(np.eye(r) - links * rng.uniform(0.7, 1.3, (r, r)))
+        found.append(size * rng.standard_normal((t + 5 * i, r)) @ mixed.T + 100.0)
+    return [Series(each, [f"region {i}" for i in range(r)], 2.0) for each in found]
+
+
+def scaled(series, ddof=1):
+    return [(each.data - each.data.mean(axis=0)) / each.data.std(axis=0, ddof=ddof) for each in series]
+
+
+def quietly(estimator, data):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return estimator.fit(data)
+
+
+@pytest.mark.parametrize("alpha", [0.01, 0.05])
+@pytest.mark.parametrize("size", [1.0, 300.0])
+def test_precisions_at_an_alpha_are_nilearn_s(alpha, size):
+    given_series = people(size=size)
+    found = sparse_connectome(given_series, SparseConnectivity(alpha=alpha, gap=1e-10))
+    theirs = quietly(GroupSparseCovariance(alpha, tol=1e-9, max_iter=2000), scaled(given_series))
+    np.testing.assert_allclose(found.precisions, theirs.precisions_.transpose(2, 0, 1), atol=1e-4)
+    np.testing.assert_allclose(found.covariances, theirs.covariances_.transpose(2, 0, 1), atol=1e-12)
+    np.testing.assert_array_equal(found.matrices, found.precisions)
+    assert found.kind == "precision"
+    assert found.alpha == alpha
+    assert not len(found.path[0])
+    assert -1e-10 <= found.gap <= 1e-10
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_path_is_nilearn_s_once_its_fits_have_converged(seed):
+    """`early_stopping=False` and a small `tol_cv`: by default it ends fits early, and scores small alphas too well."""
+    given_series = people(seed=seed, s=3, r=6)
+    settled = GroupSparseCovarianceCV(early_stopping=False, tol_cv=1e-7, max_iter_cv=1000, tol=1e-8, max_iter=1000)
+    theirs = quietly(settled, scaled(given_series))
+    found = sparse_connectome(given_series, SparseConnectivity(gap_cv=1e-10, gap=1e-9))
+    alphas, scores = found.path
+    np.testing.assert_allclose(alphas, theirs.cv_alphas_, rtol=1e-9)
+    np.testing.assert_allclose(scores, theirs.cv_scores_, atol=2e-5)
+    assert found.alpha == pytest.approx(theirs.alpha_, rel=1e-9)
+    np.testing.assert_allclose(found.precisions, theirs.precisions_.transpose(2, 0, 1), atol=5e-4)
+
+
+def test_the_objective_is_not_above_that_of_nilearn_s_defaults_and_the_first_step_of_the_grid_is_the_same():
+    given_series = people(s=5, t=100, r=10)
+    found = sparse_connectome(given_series)
+    theirs = quietly(GroupSparseCovarianceCV(), scaled(given_series))
+    shares = np.array([len(each.data) for each in given_series], dtype=float)
+    shares /= shares.sum()
+
+    def objective(precisions):
+        return group_sparse_cov.group_sparse_scores(precisions, shares, theirs.covariances_, theirs.alpha_)[1]
+
+    same = sparse_connectome(given_series, SparseConnectivity(alpha=theirs.alpha_))
+    assert objective(same.precisions.transpose(1, 2, 0)) <= objective(theirs.precisions_) + 1e-6
+    grid = (0.01) ** (1 / 3)  # from one alpha of the first grid to the next
+    assert grid <= found.alpha / theirs.alpha_ <= 1 / grid
+
+
+def test_single_is_the_graphical_lasso_of_all_series_one_after_the_other():
+    given_series = people(s=2, t=120, r=6)
+    found = sparse_connectome(given_series, SparseConnectivity(method="single", gap=1e-9))
+    theirs = GraphicalLassoCV(tol=1e-7, enet_tol=1e-7).fit(np.concatenate(scaled(given_series)))
+    assert found.alpha == pytest.approx(theirs.alpha_, rel=0.02)
+    again = sparse_connectome(given_series, SparseConnectivity(method="single", alpha=found.alpha, gap=1e-9))
+    np.testing.assert_array_equal(again.matrices, found.matrices)
+    assert found.subjects == ("all subjects",)
+    assert (found.path[0] > 0).all()
+    if found.alpha == theirs.alpha_:
+        np.testing.assert_allclose(found.matrices[0], theirs.precision_, atol=1e-3)
+    alone = sparse_connectome(given_series[0], SparseConnectivity(method="single"), subjects=["Ann"])
+    assert alone.subjects == ("Ann",)
+    assert alone.matrices.shape == (1, 6, 6)
+
+
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(st.integers(0, 1000), st.randoms(use_true_random=False), st.sampled_from(["group", "single"]))
+def test_the_order_of_regions_and_subjects_does_not_matter(seed, random, method):
+    given_series = people(seed=seed, s=3, r=5)
+    regions, subjects = random.sample(range(5), 5), random.sample(range(3), 3)
+    shuffled = [Series(given_series[i].data[:, regions], [given_series[i].names[j] for j in regions], 2.0) for i in subjects]
+    params = SparseConnectivity(method=method, alpha=0.02, gap=1e-9)
+    found, again = sparse_connectome(given_series, params), sparse_connectome(shuffled, params)
+    if method == "group":
+        found = found.of_subjects(subjects)
+    found = found.take(regions)
+    assert isinstance(found, SparseConnectome)
+    assert again.names == found.names
+    for what in ("matrices", "precisions", "covariances"):
+        np.testing.assert_allclose(getattr(again, what), getattr(found, what), atol=1e-3)
+
+
+def test_a_region_that_a_subject_lacks_is_left_out_in_all_and_keeps_its_place():
+    given_series = people(r=6)
+    lacking = given_series[1].data.copy()
+    lacking[:, 2] = np.nan
+    with_gap = [given_series[0], Series(lacking, given_series[1].names, 2.0), *given_series[2:]]
+    found = sparse_connectome(with_gap, SparseConnectivity(alpha=0.02), coordinates=np.zeros((6, 3)))
+    others = [0, 1, 3, 4, 5]
+    fewer = [Series(each.data[:, others], [each.names[i] for i in others], 2.0) for each in given_series]
+    assert np.isnan(found.matrices[:, 2]).all()
+    assert np.isnan(found.matrices[:, :, 2]).all()
+    np.testing.assert_array_equal(
+        found.take(others).matrices, sparse_connectome(fewer, SparseConnectivity(alpha=0.02)).matrices
+    )
+    assert found.names == given_series[0].names
+
+
+def test_partial_correlations_have_the_zeros_of_the_precisions():
+    given_series = people()
+    params = SparseConnectivity(alpha=0.05)
+    precision = sparse_connectome(given_series, params)
+    partial = sparse_connectome(given_series, params.replace(kind="partial_correlation"))
+    np.testing.assert_array_equal(partial.matrices != 0, precision.matrices != 0)
+    assert np.abs(partial.matrices).max() == 1
+    np.testing.assert_array_equal(partial.precisions, precision.precisions)
+    assert partial.to_fisher_z().alpha == 0.05
+
+
+def test_fewer_volumes_than_regions_and_the_same_region_twice_are_no_trouble():
+    given_series = people(t=20, r=30)
+    twice = [Series(np.column_stack([each.data, each.data[:, 0]]), [*each.names, "again"], 2.0) for each in given_series]
+    found = sparse_connectome(twice, SparseConnectivity(folds=3))
+    assert np.isfinite(found.matrices).all()
+    assert found.gap <= SparseConnectivity().gap
+
+
+def test_progress_names_alpha_and_fold_and_never_falls():
+    told = []
+    sparse_connectome(people(r=4), SparseConnectivity(alphas=3, refinements=2, folds=2), progress=lambda *now: told.append(now))
+    fractions = [fraction for fraction, _ in told]
+    assert fractions == sorted(fractions)
+    assert (fractions[0], fractions[-1]) == (0.0, 1.0)
+    said = {doing for _, doing in told}
+    assert {f"alpha {i} of 6, fold {j} of 2" for i in range(1, 7) for j in (1, 2)} <= said
+    assert "precisions" in said
+
+
+@pytest.mark.parametrize("method", ["group", "single"])
+@pytest.mark.parametrize("alpha", [0.0, 0.02])
+@pytest.mark.parametrize("after", [0, 1, 7])
+def test_it_is_cancelled_between_steps_and_leaves_no_thread(method, alpha, after):
+    calls = []
+
+    def progress(fraction, doing):
+        calls.append(fraction)
+        if len(calls) > after:
+            raise Cancelled
+
+    before = threading.active_count()
+    with pytest.raises(Cancelled):
+        sparse_connectome(people(s=2, t=120, r=5), SparseConnectivity(method=method, alpha=alpha, gap=1e-10), progress=progress)
+    assert threading.active_count() == before
+    assert len(calls) == after + 1
+
+
+def _changed(which, change):
+    series = people(s=3, t=40, r=4)
+    data = series[which].data.copy()
+    change(data)
+    series[which] = Series(data, series[which].names, 2.0)
+    return series
+
+
+def _constant(data):
+    data[:, 1] = 5.0
+
+
+def _still_at_first(data):
+    data[:12, 1] = 5.0
+
+
+def _only_one(data):
+    data[0, 1:] = np.nan
+
+
+BAD = {
+    "one subject": (lambda: people(s=1), {}, "the group method finds what several subjects share, and the series of one"),
+    "alpha too large": (people, {"alpha": 5.0}, "alpha is 5, and from 0.* on no two of these regions are connected"),
+    "alpha too large, single": (people, {"alpha": 5.0, "method": "single"}, "alpha is 5, and from 0.* on no two"),
+    "constant": (lambda: _changed(1, _constant), {}, "region 1 does not change in the series of subject 2"),
+    "constant in a fold": (
+        lambda: _changed(0, _still_at_first),
+        {},
+        "region 1 does not change in 8 volumes of the series of subject 1, those of fold 1 of 5",
+    ),
+    "one region": (lambda: people(r=1), {}, "1 region with a series in every subject, and at least 2 are needed"),
+    "one region left": (lambda: _changed(2, _only_one), {}, "1 region with a series in every subject"),
+    "too few volumes": (lambda: people(t=12), {}, "the series of subject 1 have 12 volumes, and 5 folds need at least 15"),
+    "no series": (list, {}, "no series were given"),
+    "other regions": (lambda: [people()[0], people(r=7)[1]], {}, "the series of subject 2 are of 7 regions"),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_what_cannot_be_used_ends_in_one_sentence(what):
+    make, params, sentence = BAD[what]
+    with pytest.raises(InputError, match=sentence) as error:
+        sparse_connectome(make(), SparseConnectivity(**params))
+    assert str(error.value).endswith(".")
+
+
+def test_regions_that_have_nothing_in_common_are_said_to():
+    series = [Series(np.column_stack([[1.0, -1.0] * 30, [1.0, 1.0, -1.0, -1.0] * 15]), ["a", "b"], 2.0)] * 2
+    with pytest.raises(InputError, match="no two of these regions go together at all"):
+        sparse_connectome(series)
+
+
+@pytest.mark.parametrize("wrong", [-0.1, np.nan, "x", None])
+def test_an_alpha_that_is_none_is_refused(wrong):
+    with pytest.raises(InputError, match=r"SparseConnectivity\.alpha is"):
+        SparseConnectivity(alpha=wrong)
