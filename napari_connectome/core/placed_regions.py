@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -12,9 +12,9 @@ import pandas as pd
 
 from napari_connectome.core.errors import InputError, Progress
 from napari_connectome.core.grid import Grid
-from napari_connectome.core.region_maps import finite, supports
+from napari_connectome.core.region_maps import Support, supports
 from napari_connectome.core.region_table import region_voxels, told_apart
-from napari_connectome.core.resampling import brought
+from napari_connectome.core.resampling import brought, interpolated_support
 from napari_connectome.core.seeds import as_spheres
 from napari_connectome.core.values import Maps, Regions, Volume
 
@@ -59,7 +59,7 @@ class PlacedRegions:
         used = np.array([len(voxels) for voxels in self.voxels], dtype=np.int64)
         amount = used.astype(np.float64)
         if self.weights is not None:
-            amount = np.array([np.abs(values).sum(dtype=np.float64) for values in self.weights])
+            amount = np.array([np.abs(values).astype(np.float64).sum() for values in self.weights])
         whole = self.size > 0
         kept = np.divide(amount * self.voxel_volume, self.size, out=np.zeros(len(used)), where=whole)
         return self.table.assign(used=used, kept=kept)
@@ -154,16 +154,18 @@ def _of_maps(regions: Regions | Maps, grid: Grid, progress: Progress) -> PlacedR
         assert images is not None
     else:
         images, names = regions.data, list(regions.names)
-    if not len(images) or not np.any(images):
-        raise InputError("there is no weight in the maps: give maps with values that are not 0.")
     voxels, weights, rows = [], [], []
-    for image in _finite(images):
-        there = image if regions.grid.matches(grid) else brought(image, regions.grid, grid, "linear")
-        ((where, values),) = supports(there[None])
-        voxels.append(where)
-        weights.append(values)
-        rows.append(_centre_and_size(image, regions.grid))
+    matching = regions.grid.matches(grid)
+    for image in images:
+        (there,) = supports(image[None])
+        rows.append(_centre_and_size(there, regions.grid))
+        if not matching:
+            there = interpolated_support(there, regions.grid, grid)
+        voxels.append(there[0])
+        weights.append(there[1])
         progress(len(rows) / len(images), "reading the maps")
+    if not any(row[-1] for row in rows):
+        raise InputError("there is no weight in the maps: give maps with values that are not 0.")
     about = np.array(rows)
     index = pd.Index(np.arange(1, len(rows) + 1), name="index", dtype=np.int64)
     table = pd.DataFrame(about[:, :3], columns=list("xyz"), index=index)
@@ -171,22 +173,17 @@ def _of_maps(regions: Regions | Maps, grid: Grid, progress: Progress) -> PlacedR
     return PlacedRegions(_described(table, about[:, 4]), voxels, weights, about[:, 3], grid.voxel_volume)
 
 
-def _finite(images: Array) -> Iterator[Array]:
-    """The maps one by one, 0 where they are NaN or infinite."""
-    for image in images:
-        yield finite(image[None])[0]
-
-
-def _centre_and_size(image: Array, grid: Grid) -> tuple[float, ...]:
+def _centre_and_size(weights: Support, grid: Grid) -> tuple[float, ...]:
     """x, y, z (centre of mass of the weights by magnitude, mm), weights times mm³, and voxels of a map."""
-    amount = np.abs(image)
-    plane = amount.sum(axis=2, dtype=np.float64)
-    total = plane.sum()
+    voxels, values = weights
+    amount = np.abs(values).astype(np.float64)
+    total = float(amount.sum())
     if total == 0:
         return (np.nan, np.nan, np.nan, 0.0, 0)
-    profiles = amount.sum(axis=(0, 1), dtype=np.float64), plane.sum(axis=0), plane.sum(axis=1)
-    x, y, z = grid.to_mm([profile @ np.arange(len(profile)) / total for profile in profiles])
-    return (float(x), float(y), float(z), float(total * grid.voxel_volume), int(np.count_nonzero(image)))
+    lines, i = np.divmod(voxels, grid.shape[2])
+    k, j = np.divmod(lines, grid.shape[1])
+    x, y, z = grid.to_mm([float(amount @ axis) / total for axis in (i, j, k)]).tolist()
+    return (x, y, z, total * grid.voxel_volume, len(voxels))
 
 
 def _of_spheres(spheres: Sequence[tuple[str, Array, float]], grid: Grid) -> PlacedRegions:

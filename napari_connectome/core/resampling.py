@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from typing import Any, TypeVar
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from napari_connectome.core.errors import InputError, Progress, silent
 from napari_connectome.core.grid import Grid
+from napari_connectome.core.region_maps import Support
 from napari_connectome.core.values import Maps, Regions, Run, Volume
 
 Array = npt.NDArray[Any]
@@ -91,6 +93,31 @@ def brought(volume: Array, source: Grid, target: Grid, how: str) -> Array:
     if missing.any():
         out[_transformed(missing.astype(np.uint8), matrix, offset, target.shape, 0) > 0] = np.nan
     return out.astype(kind, copy=False)
+
+
+def interpolated_support(weights: Support, source: Grid, target: Grid) -> Support:
+    """Weights of some voxels brought to another grid by linear interpolation, which only looks where they are.
+
+    The voxels (flat, C order of z, y, x, ascending) of the target that have a weight, and the weights.
+    """
+    voxels, values = weights
+    nothing = np.empty(0, dtype=np.int64), values[:0]
+    if not len(voxels):
+        return nothing
+    image = np.zeros(source.shape, dtype=_kind(values.dtype, "linear"))
+    image.reshape(-1)[voxels] = values
+    zyx = np.unravel_index(voxels, source.shape)
+    ends = [(int(axis.min()) - 1, int(axis.max()) + 1) for axis in reversed(zyx)]
+    corners = target.to_voxel(source.to_mm(list(product(*ends))))[:, ::-1]
+    low = np.clip(np.floor(corners.min(axis=0)), 0, target.shape).astype(int)
+    high = np.clip(np.ceil(corners.max(axis=0)) + 1, 0, target.shape).astype(int)
+    if np.any(high <= low):
+        return nothing
+    matrix, offset = _between(source, target)
+    box = _transformed(image, matrix, offset + matrix @ low, tuple(high - low), ORDERS["linear"])
+    there = np.nonzero(box)
+    flat = np.ravel_multi_index([axis + start for axis, start in zip(there, low, strict=True)], target.shape)
+    return np.asarray(flat, dtype=np.int64), box[there]
 
 
 def covered(source: Grid, target: Grid) -> Array:
