@@ -59,6 +59,12 @@ def _region_series(options: argparse.Namespace) -> list[measure.Row]:
     return region_series.rows(options.data, options.repeats)
 
 
+def _atlas_series(options: argparse.Namespace) -> list[measure.Row]:
+    from benchmarks import atlas_series
+
+    return atlas_series.rows(options.data, options.repeats)
+
+
 def _learn(options: argparse.Namespace) -> list[measure.Row]:
     from benchmarks import learn
 
@@ -103,6 +109,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[measure.Row]]] = {
     "workshop": _workshop,
     "condition_test": _condition_test,
     "region_series": _region_series,
+    "atlas_series": _atlas_series,
     "learn": _learn,
     "network_series": _network_series,
     "connectomes": _connectomes,
