@@ -53,6 +53,11 @@ class Connectivity(Params):
         title="Fisher z",
     )
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.fisher_z:
+            require_bounded(self.kind)
+
 
 def connectome(
     series: Series | Iterable[Series],
@@ -93,8 +98,6 @@ def connectome(
         has no inverse, or tangents are asked of one subject.
     """
     params = Connectivity.given(params)
-    if params.fisher_z:
-        require_bounded(params.kind)
     given = [series] if isinstance(series, Series) else _several(series)
     called = _called(len(given), subjects)
     known = np.array([_usable(each, given[0], which, params.kind) for each, which in zip(given, called, strict=True)])
