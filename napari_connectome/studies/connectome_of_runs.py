@@ -13,6 +13,7 @@ import pandas as pd
 
 from napari_connectome.analyses.connectome import CONSTANT, Connectivity, connectome
 from napari_connectome.analyses.region_series import RegionSeries, region_series
+from napari_connectome.analyses.sparse_connectome import SparseConnectivity, sparse_connectome
 from napari_connectome.core.connectomes import Connectome
 from napari_connectome.core.errors import InputError, Progress, part, silent
 from napari_connectome.core.region_centres import region_centres
@@ -23,6 +24,8 @@ from napari_connectome.studies.learn_networks import RunsFailed
 from napari_connectome.studies.sources import as_sources
 
 Array = npt.NDArray[Any]
+
+Measure = Connectivity | SparseConnectivity
 
 READING = 0.9
 """Share of the work that is reading the runs."""
@@ -54,7 +57,7 @@ def connectome_of_runs(
     runs: Any,
     regions: Regions | Maps | npt.ArrayLike | pd.DataFrame,
     series: RegionSeries | None = None,
-    connectivity: Connectivity | None = None,
+    connectivity: Measure | None = None,
     *,
     leave_out: bool = False,
     executor: Executor | None = None,
@@ -70,7 +73,7 @@ def connectome_of_runs(
         As for `region_series`.
     series : RegionSeries
         How the series of regions are made.
-    connectivity : Connectivity
+    connectivity : Connectivity or SparseConnectivity
         What is measured of them.
     leave_out : bool
         Whether runs that cannot be used are left out; otherwise they are an error.
@@ -82,15 +85,16 @@ def connectome_of_runs(
     Returns
     -------
     Connectome
-        A matrix for each run, called as the runs are. A region without a series in a run has NaN there, and so has one whose
-        series does not change, as where the run was set to 0 outside a mask.
+        A matrix for each run, called as the runs are; a `SparseConnectome` of sparse ones. A region without a series in a run
+        has NaN there, and so has one whose series does not change, as where the run was set to 0 outside a mask.
 
     Raises
     ------
     RunsFailed
         Where runs cannot be used and are not to be left out.
     """
-    connectivity = Connectivity.given(connectivity)
+    if not isinstance(connectivity, SparseConnectivity):
+        connectivity = Connectivity.given(connectivity)
     read = series_of_runs(
         runs, regions, series, leave_out=leave_out, executor=executor, progress=part(progress, 0.0, READING)
     )  # fmt: skip
@@ -125,12 +129,12 @@ def series_of_runs(
     return RunSeries(tuple(made.values()), tuple(made), coordinates, tuple(failures))
 
 
-def connectome_of_series(
-    read: RunSeries, connectivity: Connectivity | None = None, *, progress: Progress = silent
-) -> Connectome:
+def connectome_of_series(read: RunSeries, connectivity: Measure | None = None, *, progress: Progress = silent) -> Connectome:
     """The connectome of series that were read before, called as their runs are."""
-    found = connectome(read.series, connectivity, coordinates=read.coordinates, progress=progress)
-    return replace(found, subjects=read.runs)
+    more: dict[str, Any] = {"coordinates": read.coordinates, "subjects": read.runs, "progress": progress}
+    if isinstance(connectivity, SparseConnectivity):
+        return sparse_connectome(read.series, connectivity, **more)
+    return connectome(read.series, connectivity, **more)
 
 
 def _series_of(source: Source, progress: Progress, *, regions: Any, params: RegionSeries) -> Series:

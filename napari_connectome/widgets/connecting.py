@@ -6,18 +6,18 @@ import hashlib
 from collections.abc import Hashable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from napari_connectome.analyses.connectome import Connectivity
 from napari_connectome.analyses.region_series import RegionSeries
 from napari_connectome.core.connectomes import Connectome
 from napari_connectome.core.errors import Progress, part
 from napari_connectome.core.sources import Source
 from napari_connectome.core.values import Maps
 from napari_connectome.studies.cluster import cluster_executor
-from napari_connectome.studies.connectome_of_runs import READING, RunSeries, connectome_of_series, series_of_runs
+from napari_connectome.studies.connectome_of_runs import READING, Measure, RunSeries, connectome_of_series, series_of_runs
 from napari_connectome.studies.sources import as_sources, key_of
 from napari_connectome.widgets.region_choice import Chosen
 from napari_connectome.widgets.run_entry import RunEntry
@@ -42,7 +42,7 @@ class Connecting:
         Where the runs come from, in the same order.
     regions : Regions, Maps or DataFrame
     series : RegionSeries
-    connectivity : Connectivity
+    connectivity : Connectivity or SparseConnectivity
     kept : KeptSeries, optional
         From the call before.
     address : str
@@ -60,7 +60,7 @@ class Connecting:
     sources: list[Source]
     regions: Chosen
     series: RegionSeries
-    connectivity: Connectivity
+    connectivity: Measure
     kept: KeptSeries | None = None
     address: str = ""
     failed: dict[RunEntry, str] = field(default_factory=dict)
@@ -72,6 +72,15 @@ class Connecting:
         if not all(entry.optional for entry in self.failed):
             return None
         return connectome_of_series(read, self.connectivity, progress=part(progress, READING, 1.0))
+
+    def provenance(self) -> dict[str, Any]:
+        """The parameters and the runs, in plain values."""
+        runs = () if self.kept is None else self.kept.read.runs
+        return {
+            "connectivity": {type(self.connectivity).__name__: self.connectivity.to_dict()},
+            "series": self.series.to_dict(),
+            "runs": list(runs),
+        }
 
     def _read(self, progress: Progress) -> RunSeries:
         keys = tuple(key_of(source, progress) for source in self.sources)

@@ -44,7 +44,7 @@ class Connectomes(Panel):
 
     def _on_computed(self, found: Connectome) -> None:
         kept = self.computing.kept
-        self.look.show_connectome(found, self.computing.table, None if kept is None else kept.read)
+        self.look.show_connectome(found, self.computing.used, None if kept is None else kept.read, self.computing.provenance)
         if self.computing.regions.are_spheres:
             self.look.graph.names(False)  # the seeds have theirs
         self._view.restore(self.viewer)

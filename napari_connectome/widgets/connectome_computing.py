@@ -8,23 +8,23 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from napari_connectome.analyses.connectome import Connectivity
 from napari_connectome.analyses.region_series import RegionSeries
+from napari_connectome.analyses.sparse_connectome import SparseConnectome
 from napari_connectome.core.cleaning import Cleaning
 from napari_connectome.core.connectomes import Connectome
 from napari_connectome.core.errors import InputError
-from napari_connectome.core.values import Regions, Series
+from napari_connectome.core.values import Series
 from napari_connectome.core.words import as_sentence, some
 from napari_connectome.widgets.cleaning_form import CleaningForm
 from napari_connectome.widgets.connecting import Connecting, KeptSeries
+from napari_connectome.widgets.connectivity_form import ConnectivityForm
 from napari_connectome.widgets.form import ParamsForm
 from napari_connectome.widgets.panel import Panel, button, words
 from napari_connectome.widgets.preferences import scheduler
-from napari_connectome.widgets.region_choice import RegionChoice
+from napari_connectome.widgets.region_choice import Chosen, RegionChoice
 from napari_connectome.widgets.run_list import RunList
 from napari_connectome.widgets.section import Section
 from napari_connectome.widgets.work import Work, WorkBar
@@ -56,8 +56,10 @@ class ConnectomeComputing(QWidget):
     runs : RunList
     kept : KeptSeries or None
         The series of the runs, from the last time.
-    table : DataFrame or None
-        What else is known of the regions of the last connectome.
+    used : Regions, Maps, DataFrame or None
+        The regions of the last connectome.
+    provenance : dict
+        The parameters and runs that made it, in plain values.
     """
 
     computed = Signal(object)
@@ -66,7 +68,8 @@ class ConnectomeComputing(QWidget):
         super().__init__()
         self._panel = panel
         self.kept: KeptSeries | None = None
-        self.table: pd.DataFrame | None = None
+        self.used: Chosen | None = None
+        self.provenance: dict[str, Any] = {}
         self.connecting: Connecting | None = None
         self._began = 0.0
         self._earlier = ""  # account of the last one that came to something
@@ -78,7 +81,7 @@ class ConnectomeComputing(QWidget):
     def _build(self, panel: Panel) -> None:
         self.regions = RegionChoice(panel)
         self.runs = RunList(panel)
-        self.form = ParamsForm(Connectivity())
+        self.form = ConnectivityForm()
         self.series = ParamsForm(RegionSeries(cleaning=CLEANING), fields=_plain_fields())
         self.cleaning = CleaningForm(CLEANING)
         self.cleaning_section = Section(self.cleaning)
@@ -102,7 +105,6 @@ class ConnectomeComputing(QWidget):
         panel.at_end(self.work.close)
         self.regions.changed.connect(self._show_fields)
         self.runs.changed.connect(self._on_runs)
-        self.form.changed.connect(self._show_fields)
         self.cleaning.changed.connect(self._on_cleaning)
         self.compute_button.clicked.connect(self.compute)
         self.work.failed.connect(self._on_failed)
@@ -158,7 +160,7 @@ class ConnectomeComputing(QWidget):
             self._refuse(" ".join(connecting.failed.values()), leave_out=len(connecting.failed))
             return
         self.say("")
-        self.table = connecting.regions.table if isinstance(connecting.regions, Regions) else None
+        self.used, self.provenance = connecting.regions, connecting.provenance()
         self._account(found, connecting, time.monotonic() - self._began)
         self.computed.emit(found)
 
@@ -205,8 +207,12 @@ class ConnectomeComputing(QWidget):
 
     def _account(self, found: Connectome, connecting: Connecting, seconds: float) -> None:
         kind = found.kind.replace("_", " ")
-        of = f"{some(len(found.names), 'region')} in {some(len(found), 'run')}"
+        if isinstance(found, SparseConnectome):
+            kind = f"sparse {kind}"
+        of = f"{some(len(found.names), 'region')} in {some(len(connecting.sources) - len(connecting.failed), 'run')}"
         parts = [f"{kind[:1].upper()}{kind[1:]} of {of}; {seconds:.1f} s."]
+        if isinstance(found, SparseConnectome):
+            parts.append(f"Alpha {found.alpha:.3g}, duality gap {found.gap:.2g}.")
         parts += _findings(found)
         parts += [] if connecting.kept is None else _sizes(connecting.kept.read.series)
         if connecting.failed:
@@ -225,10 +231,9 @@ class ConnectomeComputing(QWidget):
         self.cleaning_section.setText(self.cleaning.in_words())
 
     def _show_fields(self, *_: Any) -> None:
-        """Switch off what the regions and the kind do not ask for."""
+        """Switch off what the regions do not ask for."""
         self.series.widget("summary").setEnabled(not self.regions.are_maps)
         self.series.widget("radius").setEnabled(self.regions.are_spheres)
-        self.form.widget("standardize").setEnabled(self.form.container["kind"].value == "correlation")
 
 
 def _plain_fields() -> tuple[str, ...]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+from napari.utils.notifications import show_warning
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
@@ -15,25 +17,33 @@ from napari_connectome.core.connectomes import Connectome
 from napari_connectome.core.edges import Edges
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.orderings import ORDERS, Ordering, order_of
+from napari_connectome.core.values import Maps, Regions
 from napari_connectome.core.words import as_sentence, some
+from napari_connectome.io.connectomes import save_connectome
 from napari_connectome.layers.connectome_graph import STRONGEST, ConnectomeGraph
 from napari_connectome.studies.connectome_of_runs import RunSeries
 from napari_connectome.widgets.edge_plot import EdgePlot
 from napari_connectome.widgets.form import ChoiceBox
 from napari_connectome.widgets.matrix_plot import MatrixPlot
 from napari_connectome.widgets.number_slider import NumberSlider
-from napari_connectome.widgets.panel import Panel, row, words
+from napari_connectome.widgets.panel import Panel, button, row, words
+from napari_connectome.widgets.region_choice import Chosen
+from napari_connectome.widgets.save_as import ask_path
+from napari_connectome.widgets.work import told
 
 Array = npt.NDArray[Any]
 
 STEP = 0.5
 """Percent of all edges that one step of the box is."""
+FILES = "Matrix (*.tsv *.csv);;All runs (*.npz);;Graph (*.graphml)"
 MEMBERS = 2
 """Regions that a block has on average at least, to be worth its lines."""
 EDGE = 320
 """Pixels that the plots of an edge are high."""
 LOW, HIGH = 200, 520
-"""Pixels that the matrix is high at least and at most; between, it is as high as it is wide."""
+"""Pixels that the matrix is high at least and at most."""
+HEIGHT = 0.78
+"""Of its width: the cells are square, and names and colours stand beside them."""
 SLACK = 24
 """Pixels of the width that may go without a new height, or a scroll bar that comes with it would take it back."""
 
@@ -63,8 +73,10 @@ class ConnectomeView(QWidget):
         self.connectome: Connectome | None = None
         self.ordering: Ordering | None = None
         self.graph = ConnectomeGraph.of(panel.viewer)
-        self._table: pd.DataFrame | None = None
+        self._regions: Chosen | None = None
         self._read: RunSeries | None = None
+        self._provenance: dict[str, Any] = {}
+        self._wide = 0
         self._edges = Edges.of(np.empty((0, 0)))
         self._build()
         self._soon = panel.timer(0, self._on_share)  # a slider tells of more steps than can be drawn
@@ -73,6 +85,7 @@ class ConnectomeView(QWidget):
         self.order_choice.activated.connect(self._on_order)
         self.share.moved.connect(self._share_soon)
         self.hide_box.toggled.connect(self._on_hide)
+        self.brain_box.toggled.connect(self._draw_brain)
         self.matrix.picked.connect(self._on_cell)
         self.edge.hide()
 
@@ -90,8 +103,16 @@ class ConnectomeView(QWidget):
         )
         self.hide_box = QCheckBox("Hide regions without edges")
         self.hide_box.setToolTip("In the viewer, show only the regions that a shown edge leads to.")
+        self.brain_box = QCheckBox("Brain around it")
+        self.brain_box.setToolTip("Show the surface of the atlas or of the maps as of glass, in 2-D their outline.")
+        self.brain_box.setChecked(True)
         self.matrix = MatrixPlot()
         self.account, self.pair = words(), words()
+        self.save_button = button(
+            "Save…",
+            "Save the matrix shown in its order (.tsv, .csv), all runs (.npz), or the edges shown (.graphml).",
+            self._ask,
+        )
         self.edge = EdgePlot()
         self.edge.setMinimumHeight(EDGE)
         self._subject_row = QWidget()
@@ -106,15 +127,18 @@ class ConnectomeView(QWidget):
         column.addWidget(self.account)
         column.addWidget(self.share)
         column.addWidget(self.hide_box)
+        column.addWidget(self.brain_box)
         column.addWidget(self.pair)
         column.addWidget(self.edge)
+        column.addWidget(self.save_button)
         column.addStretch(1)
 
     def resizeEvent(self, event: Any) -> None:  # noqa: N802
-        """Keep the matrix about square."""
+        """Give the matrix the height that its width asks for."""
         super().resizeEvent(event)
-        if abs(self.width() - self.matrix.height()) > SLACK:
-            self.matrix.setFixedHeight(min(max(self.width(), LOW), HIGH))
+        if abs(self.width() - self._wide) > SLACK:
+            self._wide = self.width()
+            self.matrix.setFixedHeight(min(max(int(HEIGHT * self._wide), LOW), HIGH))
 
     @property
     def subject(self) -> int | None:
@@ -122,18 +146,27 @@ class ConnectomeView(QWidget):
         chosen = self.subject_choice.currentData()
         return None if chosen is None or chosen < 0 else int(chosen)
 
-    def show_connectome(self, connectome: Connectome, table: pd.DataFrame | None = None, read: RunSeries | None = None) -> None:
+    def show_connectome(
+        self,
+        connectome: Connectome,
+        regions: Chosen | None = None,
+        read: RunSeries | None = None,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> None:
         """Show a connectome in place of that of before; run, order, share and lit pair stay where they can.
 
         Parameters
         ----------
         connectome : Connectome
-        table : DataFrame, optional
-            What else is known of the regions, a row each; see `order_of`.
+        regions : Regions, Maps or DataFrame, optional
+            What it is of: for the order, and for the surface of the brain around them.
         read : RunSeries, optional
             The series it was made of, to explain an edge by.
+        provenance : mapping, optional
+            What made it, in plain values, to be saved with it.
         """
-        self.connectome, self._table, self._read = connectome, table, read
+        self._provenance = dict(provenance or {})
+        self.connectome, self._regions, self._read = connectome, regions, read
         before = self.subject_choice.currentText()
         with QSignalBlocker(self.subject_choice):
             self.subject_choice.clear()
@@ -143,6 +176,8 @@ class ConnectomeView(QWidget):
                 self.subject_choice.addItem(name, i)
             self.subject_choice.setCurrentIndex(max(0, self.subject_choice.findText(before)))
         self._subject_row.setVisible(len(connectome) > 1)
+        self.brain_box.setVisible(isinstance(regions, Regions | Maps))
+        self._draw_brain()
         self._draw()
 
     def _draw(self, *_: Any) -> None:
@@ -161,10 +196,15 @@ class ConnectomeView(QWidget):
         self.graph.hide_unconnected(self.hide_box.isChecked())
         self._tell()
 
+    def _draw_brain(self, *_: Any) -> None:
+        around = self._regions if isinstance(self._regions, Regions | Maps) and self.brain_box.isChecked() else None
+        self.graph.brain(around)
+
     def _draw_matrix(self) -> None:
         connectome = self.connectome
         assert connectome is not None
-        self.ordering = order_of(connectome, self.order_choice.currentData(), self._table, subject=self.subject)
+        table = self._regions.table if isinstance(self._regions, Regions) else None
+        self.ordering = order_of(connectome, self.order_choice.currentData(), table, subject=self.subject)
         blocks = self.ordering.blocks
         if MEMBERS * len(blocks) > len(connectome.names):  # names that tell no network: all lines, and no picture
             blocks = ()
@@ -214,6 +254,21 @@ class ConnectomeView(QWidget):
         else:
             self.account.setText("No edge is strong enough: show a larger share of them.")
 
+    def save(self, path: str) -> None:
+        """Save what is shown: a table or all runs in the order of the matrix, or the edges shown as a graph."""
+        connectome, ordering = self.connectome, self.ordering
+        assert connectome is not None
+        assert ordering is not None
+        if Path(path).suffix.lower() == ".graphml":
+            save_connectome(connectome, path, subject=self.subject, edges=self._shown(), provenance=self._provenance)
+        else:
+            save_connectome(connectome.take(ordering.order), path, subject=self.subject, provenance=self._provenance)
+
+    def _ask(self) -> None:
+        with told(show_warning):
+            if path := ask_path(self, "Save the connectome", "connectome_relmat.tsv", FILES):
+                self.save(path)
+
     # -- from the matrix to the brain and back ------------------------------------------------------------------------
 
     def _on_cell(self, i: int, j: int) -> None:
@@ -243,7 +298,8 @@ class ConnectomeView(QWidget):
         else:
             value = self._matrix()[i, j]
             number = "no value" if np.isnan(value) else f"{value:.3g}"
-            self.pair.setText(f"{connectome.names[i]} – {connectome.names[j]}: {number}")
+            where = self.subject_choice.currentText()
+            self.pair.setText(f"{connectome.names[i]} – {connectome.names[j]}: {number} ({where}).")
             if self._read is not None:
                 account = edge_account(self._read.series, i, j, coordinates=self._read.coordinates, runs=self._read.runs)
                 self.edge.show_account(account, self.subject or 0)

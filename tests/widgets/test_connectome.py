@@ -3,12 +3,14 @@
 import gc
 
 import numpy as np
+import pandas as pd
 import pytest
 from napari.components import ViewerModel
 
 import napari_connectome as nc
 from napari_connectome.core.edges import Edges
 from napari_connectome.core.orderings import order_of
+from napari_connectome.io.connectomes import load_connectome
 from napari_connectome.studies.connectome_of_runs import RunSeries
 from napari_connectome.widgets.connectome import COMPUTE, LOOK, Connectomes
 
@@ -103,6 +105,9 @@ def test_from_files_and_an_atlas_to_the_matrix_and_the_brain(docked, window, net
     assert docked.tabs.currentIndex() == LOOK
     assert docked.look.connectome.matrices.shape == (4, 4, 4)
     assert len(docked.look.graph.nodes_layer.data) == 4
+    assert [layer.name for layer in window.layers if layer.name == "Brain"] == ["Brain"]
+    docked.look.brain_box.setChecked(False)
+    assert "Brain" not in window.layers
     docked.tabs.setCurrentIndex(COMPUTE)
     computing.compute_button.click()  # with what was kept
     until(lambda: not computing.work.busy)
@@ -143,7 +148,7 @@ def test_the_order_is_that_of_a_script_and_kept_for_the_next_connectome(look, pa
 def test_a_cell_lights_its_edge_and_the_view_goes_there(look, panel, connectome):
     viewer = panel.viewer
     look.matrix.picked.emit(7, 2)
-    assert look.pair.text() == f"{connectome.names[7]} – {connectome.names[2]}: {connectome.mean[7, 2]:.3g}"
+    assert look.pair.text() == f"{connectome.names[7]} – {connectome.names[2]}: {connectome.mean[7, 2]:.3g} (mean of 3 runs)."
     middle = connectome.coordinates[[7, 2]].mean(axis=0)
     np.testing.assert_allclose(viewer.dims.point[-3:][0], middle[2], atol=1.0)
     lit = [layer for layer in viewer.layers if "light" in layer.name]
@@ -170,6 +175,26 @@ def test_a_pair_is_explained_by_the_series_of_the_run_shown(panel, connectome, s
     look.matrix.picked.emit(7, 4)  # a region that this run lacks
     assert "no value" in look.pair.text()
     assert "no correlation" in look.edge.text.text()
+
+
+@pytest.mark.parametrize("how", ["as given", "hemisphere"])
+def test_what_is_shown_is_saved_in_its_order(look, connectome, tmp_path, how, set_share):
+    look.order_choice.setCurrentIndex(look.order_choice.findData(how))
+    look.order_choice.activated.emit(0)
+    look.subject_choice.setCurrentIndex(1)
+    look.subject_choice.activated.emit(1)
+    set_share(20.0)
+    order = order_of(connectome, how).order
+    look.save(str(tmp_path / "a_relmat.tsv"))
+    table = pd.read_csv(tmp_path / "a_relmat.tsv", sep="\t", index_col=0)
+    np.testing.assert_allclose(table.to_numpy(), connectome.matrices[0][np.ix_(order, order)])
+    assert list(table.columns) == [connectome.names[i] for i in order]
+    look.save(str(tmp_path / "all.npz"))
+    again = load_connectome(tmp_path / "all.npz")
+    np.testing.assert_array_equal(again.matrices, connectome.take(order).matrices)
+    assert again.subjects == connectome.subjects
+    look.save(str(tmp_path / "graph.graphml"))
+    assert (tmp_path / "graph.graphml").read_text().count("<edge ") == _shown(look)
 
 
 def test_a_region_clicked_in_the_brain_is_shown_in_the_matrix(look, monkeypatch, connectome):

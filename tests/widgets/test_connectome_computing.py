@@ -9,6 +9,7 @@ import pytest
 from napari.components import ViewerModel
 
 import napari_connectome as nc
+from napari_connectome.analyses.sparse_connectome import SparseConnectivity
 from napari_connectome.core.phantom import resting_group
 from napari_connectome.io.run_file import RunFile
 from napari_connectome.layers.map_stack import stack_layer
@@ -137,7 +138,7 @@ def test_series_are_read_once_for_all_kinds(computing, compute, atlas, loads):
     layer = _labels(computing.regions.viewer, atlas)
     computing.regions.layer_choice.layer = layer
     for kind in ("correlation", "partial_correlation", "covariance", "precision"):
-        computing.form.value = computing.form.value.replace(kind=kind)
+        computing.form.value = nc.Connectivity(kind=kind)
         compute()
     assert sorted(loads) == [f"sub-0{i}_bold" for i in range(1, 5)]
     assert [found.kind for found in computing.got] == ["correlation", "partial_correlation", "covariance", "precision"]
@@ -231,3 +232,36 @@ def test_how_many_voxels_regions_have_is_told(computing, compute, atlas):
     ).table
     assert f"Regions have {table['used'].min()} to {table['used'].max()} voxels" in computing.account.text()
     assert "Less than half of region 9 lies in a run" in computing.account.text()
+
+
+def test_sparse_connectomes_of_the_series_that_were_read(computing, compute, atlas, loads, network_files):
+    computing.regions.layer_choice.layer = _labels(computing.regions.viewer, atlas)
+    compute()
+    loads.clear()
+    for params in (SparseConnectivity(alpha=0.1), SparseConnectivity(method="single", kind="partial_correlation", alpha=0.1)):
+        computing.form.value = params
+        assert computing.form.value == params
+        compute()
+        found = computing.got[-1]
+        script = nc.connectome_of_runs(network_files, atlas.regions, computing.series_parameters(), params)
+        np.testing.assert_allclose(found.matrices, script.matrices, atol=1e-8)
+        assert f"Alpha {found.alpha:.3g}" in computing.account.text()
+        assert computing.account.text().startswith("Sparse ")
+    loads.clear()
+    computing.form.value = nc.Connectivity(kind="tangent")
+    compute()
+    assert loads == []
+    assert computing.got[-1].kind == "tangent"
+    computing.form.value = SparseConnectivity(alpha=1e6)
+    compute()
+    assert "alpha" in computing.message.text().lower()
+
+
+def test_only_the_form_that_is_chosen_is_seen(computing):
+    form = computing.form
+    assert form.plain.isVisibleTo(form)
+    assert not form.sparse.isVisibleTo(form)
+    form.choice.setCurrentIndex(1)
+    assert form.sparse.isVisibleTo(form)
+    assert not form.plain.isVisibleTo(form)
+    assert isinstance(form.value, SparseConnectivity)
