@@ -45,6 +45,8 @@ class Preset:
         Whether fMRIPrep's slow cosines are taken where there are any.
     everything : bool
         Whether every column of numbers is taken that marks no volumes.
+    scrub : bool
+        Whether volumes of much motion are censored, too; see `SCRUB`.
     """
 
     doc: str
@@ -53,8 +55,11 @@ class Preset:
     series: tuple[str, ...] = ()
     cosines: bool = False
     everything: bool = False
+    scrub: bool = False
 
 
+SCRUB: Mapping[str, Any] = {"fd_threshold": 0.5, "dvars_threshold": 1.5, "shortest": 5}
+"""What `censor_by` is given where a preset censors: mm, standardised DVARS and volumes, as nilearn's "scrubbing" has them."""
 PRESETS: Mapping[str, Preset] = {
     "none": Preset(doc="No confounds."),
     "all": Preset(doc="Every column of numbers that marks no volumes.", everything=True),
@@ -73,11 +78,18 @@ PRESETS: Mapping[str, Preset] = {
         doc="Motion, CSF and white matter, each with derivatives and squares, and slow cosines; censor volumes, too.",
         expanded=(*MOTION, *TISSUES),
         cosines=True,
+        scrub=True,
     ),
     "compcor": Preset(
         doc="24 motion parameters, anatomical CompCor of the combined mask, and slow cosines.",
         expanded=MOTION,
         series=("a_comp_cor",),
+        cosines=True,
+    ),
+    "temporal compcor": Preset(
+        doc="24 motion parameters, CompCor of the voxels that vary most, and slow cosines.",
+        expanded=MOTION,
+        series=("t_comp_cor",),
         cosines=True,
     ),
     "ica_aroma": Preset(
@@ -175,6 +187,28 @@ def choose_columns(table: pd.DataFrame, choice: str | Sequence[str]) -> pd.DataF
     if text:
         raise InputError(f"the confound column {', '.join(text)} holds text, not numbers: leave it out.")
     return fill_first_row(chosen.astype(np.float64))
+
+
+def by_strategy(table: pd.DataFrame, name: str) -> tuple[pd.DataFrame, Array]:
+    """Return the confounds of a preset and the volumes it keeps.
+
+    Parameters
+    ----------
+    table : (t × c) DataFrame
+        The whole table, as `read_confounds` gives it.
+    name : str
+        A name of `PRESETS`.
+
+    Returns
+    -------
+    (t × n) DataFrame of float64
+        As `choose_columns` gives it.
+    (t,) bool array
+        False for volumes that are not steady yet and, with "scrubbing", those of much motion:
+        ``run.replace(confounds=…, keep=…)`` takes both. The same as ``nilearn.interfaces.fmriprep.load_confounds_strategy``.
+    """
+    columns = choose_columns(table, name)
+    return columns, censor_by(table, **(SCRUB if PRESETS[name].scrub else {}))
 
 
 def fill_first_row(table: pd.DataFrame) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from napari_connectome.core.errors import InputError
 from napari_connectome.io.confounds import (
     MOTION,
     PRESETS,
+    by_strategy,
     censor_by,
     choose_columns,
     fill_first_row,
@@ -56,10 +57,9 @@ def test_presets_have_nilearns_columns(derivative, preset):
         warnings.simplefilter("ignore")
         expected, sample_mask = load_confounds_strategy(str(run), denoise_strategy=preset)
     table = read_confounds(path, N)
-    scrub = {"fd_threshold": 0.5, "dvars_threshold": 1.5, "shortest": 5} if preset == "scrubbing" else {}
-    keep = censor_by(table, **scrub)
+    chosen, keep = by_strategy(table, preset)
     np.testing.assert_array_equal(np.flatnonzero(keep), np.arange(N) if sample_mask is None else sample_mask)
-    chosen = choose_columns(table, preset)
+    pd.testing.assert_frame_equal(chosen, choose_columns(table, preset))
     assert sorted(chosen) == list(expected)
     if keep.any():
         np.testing.assert_allclose(demeaned(chosen, keep)[list(expected)], expected, atol=1e-12)
@@ -71,6 +71,7 @@ def test_aroma_and_motion_have_nilearns_columns(derivative):
     for preset, options in {
         "motion 6": {"strategy": ["motion"], "motion": "basic"},
         "motion 24": {"strategy": ["motion"], "motion": "full"},
+        "temporal compcor": {"strategy": ["high_pass", "motion", "compcor"], "motion": "full", "compcor": "temporal"},
         "ica_aroma aggressive": {"strategy": ["high_pass", "wm_csf", "ica_aroma"], "ica_aroma": "basic"},
         "36 parameters": {
             "strategy": ["motion", "wm_csf", "global_signal"],
