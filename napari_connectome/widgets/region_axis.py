@@ -6,6 +6,7 @@ Imported where it is used, since it imports pyqtgraph.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 from qtpy.QtCore import QRectF, Qt
@@ -18,6 +19,8 @@ GAP = 4
 """Pixels between the axis and a name."""
 LONGEST = 110
 """Pixels a name may take; a longer one ends in an ellipsis."""
+CLOSE = 0.9
+"""Heights of the letters from one name to the next at least."""
 SHORTEST = 56
 """Pixels below which nothing of a name could be read."""
 
@@ -60,25 +63,27 @@ class RegionAxis(AxisItem):
         room = bounds.width() if self.orientation == "left" else bounds.height()
         if high <= low or not self.names or room <= 2 * GAP:
             return
-        cell, half = length / (high - low), QFontMetricsF(self.font()).height() / 2
-        for middle, text in self.shown(cell):
-            if low <= middle <= high:
-                self._draw(p, bounds, min(max((middle - low) * cell, half), length - half), text)
+        for along, text in self.shown(low, high, length):
+            self._draw(p, bounds, along, text)
 
-    def shown(self, cell: float) -> list[tuple[float, str]]:
-        """Middle and text of the names that have room where a cell is so many pixels wide."""
-        height = QFontMetricsF(self.font()).height()
-        if cell >= 0.8 * height:
-            return [(i + 0.5, name) for i, name in enumerate(self.names)]
-        if not self.blocks:
-            step = max(1, int(-(-height // max(cell, 1e-9))))
-            return [(i + 0.5, self.names[i]) for i in range(0, len(self.names), step)]
-        found, start, free = [], 0, 0.0
-        for name, size in self.blocks:
-            middle, start = start + size / 2, start + size
-            if middle * cell - height / 2 >= free:  # a block too small for its name goes without
-                found.append((middle, name))
-                free = middle * cell + height / 2
+    def shown(self, low: float, high: float, length: float) -> list[tuple[float, str]]:
+        """Which names have room where the cells from `low` to `high` take so many pixels: the pixel of their middle, and they.
+
+        Names of blocks where there is none for each cell; each in the middle of what is seen of the block.
+        """
+        height, cell = QFontMetricsF(self.font()).height(), length / (high - low)
+        spans = [(float(i), i + 1.0, name) for i, name in enumerate(self.names)]
+        if self.blocks and cell < CLOSE * height:
+            ends = [0, *accumulate(size for _, size in self.blocks)]
+            spans = [(start, stop, name) for start, stop, (name, _) in zip(ends[:-1], ends[1:], self.blocks, strict=True)]
+        found: list[tuple[float, str]] = []
+        for start, stop, name in spans:
+            if stop <= low or start >= high or not name:
+                continue
+            middle = ((max(start, low) + min(stop, high)) / 2 - low) * cell
+            along = min(max(middle, height / 2), max(length - height / 2, height / 2))
+            if not found or along - found[-1][0] >= CLOSE * height:
+                found.append((along, name))
         return found
 
     def _draw(self, p: Any, bounds: Any, along: float, text: str) -> None:

@@ -175,20 +175,35 @@ def test_the_picture_is_square_and_zooms_within_its_edges(plot, qtbot):
     assert plot._view.viewRange() == [[0, R], [0, R]]
 
 
-@given(n=st.integers(1, 300), cell=st.floats(0.2, 40), sizes=st.lists(st.integers(1, 60), max_size=8))
-def test_names_never_lie_on_each_other(qapp, n, cell, sizes):
+@settings(max_examples=100, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 60), max_size=8),
+    ends=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    length=st.floats(30, 800),
+)
+def test_names_never_lie_on_each_other_and_are_those_of_what_is_seen(qapp, sizes, ends, length):
     from qtpy.QtGui import QFontMetricsF
 
-    from napari_connectome.widgets.region_axis import RegionAxis
+    from napari_connectome.widgets.region_axis import CLOSE, RegionAxis
 
+    n = sum(sizes) or 50
+    low, high = sorted(end * n for end in ends)
+    high = max(high, low + 0.01)
     axis = RegionAxis("left")
-    axis.set_names([str(i) for i in range(n)], [(f"block {i}", size) for i, size in enumerate(sizes)])
-    shown = axis.shown(cell)
+    axis.set_names([f"cell {i}" for i in range(n)], [(f"block {i}", size) for i, size in enumerate(sizes)])
+    shown = axis.shown(low, high, length)
     height = QFontMetricsF(axis.font()).height()
-    assert shown or sizes, "a block may be too small for its name"
-    if cell >= height:
-        assert [name for _, name in shown] == axis.names
-    assert (np.diff([at for at, _ in shown]) * cell >= 0.79 * height).all()
+    assert (np.diff([at for at, _ in shown]) >= CLOSE * height - 1e-9).all()
+    assert all(height / 2 <= at <= length - height / 2 + 1e-9 for at, _ in shown)
+    assert shown or low >= n, "something is always said of what is seen"
+    cell = length / (high - low)
+    if cell >= CLOSE * height:
+        seen = {f"cell {i}" for i in range(n) if i < high and i + 1 > low}
+        clamped = 2  # at each end one may be pushed out by its neighbour
+        assert len(seen) - clamped <= len(shown)
+        assert {name for _, name in shown} <= seen
+    elif sizes:
+        assert {name.split()[0] for _, name in shown} <= {"block"}
 
 
 def test_it_is_saved_in_the_order_shown(plot, tmp_path):
