@@ -13,8 +13,10 @@ from napari_connectome.widgets.form import ChoiceBox, ParamsForm
 from napari_connectome.widgets.panel import row
 from napari_connectome.widgets.section import Section
 
-PLAIN, SPARSE = "each run by itself", "sparse, of all runs"
+PLAIN, SPARSE = "each run", "sparse, all runs"
 FIRST = ("method", "alpha", "kind", "standardize")
+USUAL = SparseConnectivity(kind="partial_correlation")
+"""What is seen first: a precision has the sign of the connection turned round, and no bounds."""
 
 
 class ConnectivityForm(QWidget):
@@ -38,7 +40,7 @@ class ConnectivityForm(QWidget):
             "Correlations and the like of each run; or inverse covariances with few pairs connected, the same in all runs."
         )
         self.plain = ParamsForm(Connectivity())
-        self.sparse = ParamsForm(SparseConnectivity(), fields=FIRST)
+        self.sparse = ParamsForm(USUAL, fields=FIRST)
         self.more = ParamsForm(
             SparseConnectivity(), fields=[name for name in SparseConnectivity().to_dict() if name not in FIRST]
         )

@@ -50,3 +50,4 @@ class Connectomes(Panel):
         self._view.restore(self.viewer)
         self.tabs.setTabEnabled(LOOK, True)
         self.tabs.setCurrentIndex(LOOK)
+        self.bring(self.tabs.tabBar())  # the account that has come is in the other tab

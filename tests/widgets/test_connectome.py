@@ -103,6 +103,8 @@ def test_from_files_and_an_atlas_to_the_matrix_and_the_brain(docked, window, net
     computing.compute_button.click()
     until(lambda: not computing.work.busy)
     assert docked.tabs.currentIndex() == LOOK
+    until(lambda: not docked._bring_soon.isActive())
+    assert not docked.tabs.tabBar().visibleRegion().isEmpty()
     assert docked.look.connectome.matrices.shape == (4, 4, 4)
     assert len(docked.look.graph.nodes_layer.data) == 4
     assert [layer.name for layer in window.layers if layer.name == "Brain"] == ["Brain"]
