@@ -83,6 +83,12 @@ def _connectomes(options: argparse.Namespace) -> list[measure.Row]:
     return connectomes.rows(options.data, options.repeats)
 
 
+def _sparse(options: argparse.Namespace) -> list[measure.Row]:
+    from benchmarks import sparse
+
+    return sparse.rows(options.repeats)
+
+
 def _paint(options: argparse.Namespace) -> list[measure.Row]:
     from benchmarks import paint
 
@@ -113,6 +119,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[measure.Row]]] = {
     "learn": _learn,
     "network_series": _network_series,
     "connectomes": _connectomes,
+    "sparse": _sparse,
     "startup": _startup,
 }
 
