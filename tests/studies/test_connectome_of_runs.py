@@ -125,3 +125,27 @@ def test_cancel_stops_it(runs, group):
 
     with pytest.raises(Cancelled):
         connectome_of_runs(runs, group[0].regions, progress=stop)
+
+
+def test_real_runs_and_an_atlas_on_another_grid_give_what_nilearn_gives(real_data):
+    from nilearn.connectome import ConnectivityMeasure
+    from nilearn.image import load_img, new_img_like
+    from nilearn.maskers import NiftiLabelsMasker
+
+    atlas = next((real_data / "atlas").glob("Schaefer*_dseg.nii.gz"))
+    paths = sorted((real_data / "rest_group").glob("*.nii.gz"))[:2]
+    image = load_img(atlas)
+    labels = new_img_like(image, np.asarray(image.dataobj).astype(np.int16))
+    series = []
+    for path in paths:
+        run = load_img(path)
+        masker = NiftiLabelsMasker(
+            labels, resampling_target="data", standardize="zscore_sample", detrend=True, t_r=2.0, dtype=np.float64
+        )
+        data = np.asarray(run.dataobj).astype(np.float32)  # as images are here
+        series.append(masker.fit_transform(new_img_like(run, data.astype(np.float64))))
+    wanted = ConnectivityMeasure(kind="correlation", standardize=True).fit_transform(series)
+    found = connectome_of_runs(
+        [nc.RunFile(path, tr=2.0) for path in paths], nc.load_regions(atlas), nc.RegionSeries(cleaning=nc.Cleaning())
+    )
+    np.testing.assert_allclose(found.matrices, wanted, atol=1e-6)
