@@ -13,7 +13,7 @@ from napari_connectome.core.threads import in_pieces
 
 Array = npt.NDArray[Any]
 
-AT_ONCE = 1 << 17
+AT_ONCE = 1 << 16
 """Numbers of a matrix that are taken to float64 together."""
 PRODUCTS = 1 << 29
 """Multiplications done without telling progress."""
