@@ -91,6 +91,17 @@ def nothing_left_running(request: pytest.FixtureRequest, monkeypatch: pytest.Mon
         pytest.fail("this test left something behind:\n" + "\n".join(left), pytrace=False)
 
 
+@pytest.fixture(autouse=True)
+def nothing_left_spared() -> Iterator[None]:
+    """After any test, fail if the garbage collector still passes over what was there: it would for good."""
+    yield
+    spared = sys.modules.get("napari_connectome.layers.spared")
+    if spared is not None and spared._sparing:
+        spared._sparing.clear()
+        gc.unfreeze()
+        pytest.fail("this test left things spared by the garbage collector: close what it opened", pytrace=False)
+
+
 def _uses_qt(item: Any) -> bool:
     return bool(_GUI.intersection(getattr(item, "fixturenames", ())))
 

@@ -40,7 +40,9 @@ def viewer():
 
 @pytest.fixture
 def networks(viewer):
-    return NetworkLayers(viewer)
+    made = NetworkLayers(viewer)
+    yield made
+    made.close()
 
 
 def _add_run(viewer):
