@@ -9,21 +9,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_connectome.core.connectomes import KINDS, Connectome, require_bounded, require_same_regions
+from napari_connectome.analyses.subject_series import called_in_sentences, several_series, usable_regions
+from napari_connectome.core.connectomes import KINDS, Connectome, require_bounded
 from napari_connectome.core.covariance import covariance, require_inverse, to_correlation, to_partial_correlation, to_precision
 from napari_connectome.core.errors import InputError, Progress, part, silent
 from napari_connectome.core.params import Params, param
 from napari_connectome.core.tangent import geometric_mean, tangents
 from napari_connectome.core.threads import one_thread, two_threads
-from napari_connectome.core.values import Series, expect
-from napari_connectome.core.words import some
+from napari_connectome.core.values import Series
 
 Array = npt.NDArray[Any]
-
-FEWEST = 3
-"""Volumes below which every correlation is 1 or -1."""
-CONSTANT = 1e-12
-"""Series that change by less than this share of their largest value are constant, but for rounding."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,9 +93,9 @@ def connectome(
         has no inverse, or tangents are asked of one subject.
     """
     params = Connectivity.given(params)
-    given = [series] if isinstance(series, Series) else _several(series)
-    called = _called(len(given), subjects)
-    known = np.array([_usable(each, given[0], which, params.kind) for each, which in zip(given, called, strict=True)])
+    given = [series] if isinstance(series, Series) else several_series(series)
+    called = called_in_sentences(len(given), subjects)
+    known = np.array([usable_regions(each, given[0], which, params.kind) for each, which in zip(given, called, strict=True)])
     tangent = params.kind == "tangent"
     at = _centre(centre, given[0].names, params.kind)
     if tangent:
@@ -121,53 +116,6 @@ def connectome(
     places = None if coordinates is None else np.asarray(coordinates, dtype=np.float64)
     measured = Connectome(matrices, given[0].names, params.kind, shrinkage, places, subjects, at)
     return measured.to_fisher_z() if params.fisher_z else measured
-
-
-def _called(count: int, subjects: Sequence[str]) -> list[str]:
-    """What the series of each subject are called in sentences."""
-    if len(subjects) not in (0, count):
-        raise InputError(f"{len(subjects)} names of subjects were given for the series of {count}: give one name a subject.")
-    names = subjects or [f"subject {i + 1}" for i in range(count)]
-    return ["the series"] if count == 1 else [f"the series of {name}" for name in names]
-
-
-def _several(series: Any) -> list[Series]:
-    try:
-        subjects = list(series)
-    except TypeError:
-        subjects = [series]
-    if not subjects:
-        raise InputError("no series were given: give those of one subject at least.")
-    for each in subjects:
-        expect("each subject", each, Series)
-    return subjects
-
-
-def _usable(subject: Series, first: Series, which: str, kind: str) -> Array:
-    """Which regions of a subject have a series (r,), bool, and are those of the first."""
-    require_same_regions(subject.names, first.names, which)
-    return _known(subject, which, kind)
-
-
-def _known(subject: Series, which: str, kind: str) -> Array:
-    """Which regions of a subject have a series (r,), bool; one sentence where nothing can be said of them."""
-    data = subject.data
-    if len(data) < FEWEST:
-        raise InputError(f"{which} have {some(len(data), 'volume')}, and at least {FEWEST} are needed: take a longer run.")
-    finite = np.isfinite(data)
-    known = np.asarray(finite.all(axis=0))
-    if finite.any() and not known.any():
-        worst = int(np.argmin(finite.sum(axis=1)))
-        raise InputError(
-            f"no region has a value in all volumes of {which} (volume {worst} lacks most, from 0): leave such volumes out."
-        )
-    same = known.copy()
-    same[known] = np.ptp(data[:, known], axis=0) <= CONSTANT * np.abs(data[:, known]).max(axis=0)
-    if same.any() and kind != "covariance":
-        first = subject.names[int(np.flatnonzero(same)[0])]
-        others = f" and {some(int(same.sum()) - 1, 'other')} do" if same.sum() > 1 else " does"
-        raise InputError(f"{first}{others} not change in {which}, and nothing can go together with that: leave it out.")
-    return known
 
 
 def _matrix(series: Array, params: Connectivity) -> tuple[Array, float]:

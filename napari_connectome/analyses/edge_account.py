@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from napari_connectome.analyses.connectome import FEWEST, _several
+from napari_connectome.analyses.subject_series import FEWEST, several_series
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.params import Params, param
 from napari_connectome.core.values import Series
@@ -109,7 +109,7 @@ def edge_account(
         Where there is no such region, or another number of names than of runs.
     """
     params = EdgeAccounting.given(params)
-    each = _several(series)
+    each = several_series(series)
     names = [_name(one, i, j) for one in each]
     if len(set(names)) > 1:
         raise InputError(f"the regions are {names[0]} in the first run and others elsewhere: use the same regions for all.")

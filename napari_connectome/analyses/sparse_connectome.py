@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from napari_connectome.analyses.connectome import CONSTANT, _called, _several, _usable
+from napari_connectome.analyses.subject_series import CONSTANT, called_in_sentences, several_series, usable_regions
 from napari_connectome.core.connectomes import Connectome
 from napari_connectome.core.covariance import covariance, to_partial_correlation
 from napari_connectome.core.errors import InputError, Progress, silent
@@ -157,14 +157,14 @@ def sparse_connectome(
     the scores are those of nilearn with ``early_stopping=False`` and a small ``tol_cv``.
     """
     params = SparseConnectivity.given(params)
-    given = [series] if isinstance(series, Series) else _several(series)
-    called = _called(len(given), subjects)
+    given = [series] if isinstance(series, Series) else several_series(series)
+    called = called_in_sentences(len(given), subjects)
     if params.method == "group" and len(given) == 1:
         raise InputError(
             "the group method finds what several subjects share, and the series of one were given: give those of several, or "
             "take method='single'."
         )
-    known = np.array([_usable(each, given[0], which, "precision") for each, which in zip(given, called, strict=True)])
+    known = np.array([usable_regions(each, given[0], which, "precision") for each, which in zip(given, called, strict=True)])
     shared: Array = np.all(known, axis=0)
     if shared.sum() < 2:
         raise InputError(

@@ -28,11 +28,14 @@ def column_pieces(shape: tuple[int, ...]) -> list[slice]:
     return [slice(start, min(start + stride, shape[1])) for start in range(0, shape[1], stride)]
 
 
-def inner_products(rows: Rows, progress: Progress = silent) -> Array:
-    """rows·rowsᵀ (m × m), float64, of (m × v) rows of any real type."""
+def inner_products(rows: Rows, progress: Progress = silent, kind: npt.DTypeLike = np.float64) -> Array:
+    """rows·rowsᵀ (m × m), float64, of (m × v) rows of any real type.
+
+    Pieces are multiplied in `kind` and added up in float64: with float32 it is right to 1e-6 of the largest.
+    """
 
     def products_in(piece: slice) -> Array:
-        some = rows[:, piece].astype(np.float64)
+        some = rows[:, piece].astype(kind, copy=False)
         return np.asarray(some @ some.T)
 
     gram = np.zeros((len(rows), len(rows)))

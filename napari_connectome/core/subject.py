@@ -13,7 +13,7 @@ from napari_connectome.core import memory
 from napari_connectome.core.cleaning import Cleaning, cleaning_matrix
 from napari_connectome.core.errors import InputError, Progress, part, silent
 from napari_connectome.core.pages import zeros
-from napari_connectome.core.principal import leading, sketched
+from napari_connectome.core.principal import inner_products, leading, sketched
 from napari_connectome.core.reduction import FEWEST, TimeReduction, extent, fewest_volumes, reduce_time
 from napari_connectome.core.smoothing import apply_axes, axis_matrix, kernel_radius
 from napari_connectome.core.streams import RunStream
@@ -156,7 +156,7 @@ def reduce_subject(
         _scale(rows, level, cleaning.standardize, len(time.basis))
         if not any(row.any() for row in rows):
             raise InputError(_why_nothing_is_left(head.name, level))
-        gram = _inner_products(rows)
+        gram = inner_products(rows, kind=np.float32)
         count = min(n, len(time.weights))
         sketch = None if seed is None else _sketch(gram, time, rows.shape[1], count, seed)
         singular, unit = leading(rows, count, part(progress, 0.8, 1.0), gram=gram, sketch=sketch, kind=np.float32)
@@ -273,14 +273,6 @@ def _scale(rows: Array, level: Array, how: str, n_volumes: int) -> None:
         return
     size = _norm(rows) / np.sqrt(n_volumes - 1) if how == "zscore_sample" else np.abs(level) / 100
     rows *= np.divide(1.0, size, out=np.zeros(len(size)), where=size > np.finfo(np.float64).eps).astype(np.float32)
-
-
-def _inner_products(rows: Array) -> Array:
-    """rows·rowsᵀ (k × k), added up in float64 of pieces that are multiplied in float32: right to 1e-6 of the largest."""
-    gram = np.zeros((len(rows), len(rows)))
-    for piece in _pieces(rows.shape[1]):
-        gram += rows[:, piece] @ rows[:, piece].T
-    return gram
 
 
 def _pieces(v: int) -> list[slice]:

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from napari_connectome.analyses.connectome import CONSTANT, Connectivity, connectome
+from napari_connectome.analyses.connectome import Connectivity, connectome
 from napari_connectome.analyses.region_series import RegionSeries, region_series
 from napari_connectome.analyses.sparse_connectome import SparseConnectivity, sparse_connectome
+from napari_connectome.analyses.subject_series import CONSTANT
 from napari_connectome.core.connectomes import Connectome
 from napari_connectome.core.errors import InputError, Progress, part, silent
 from napari_connectome.core.region_centres import region_centres

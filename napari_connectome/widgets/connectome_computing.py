@@ -17,15 +17,16 @@ from napari_connectome.core.cleaning import Cleaning
 from napari_connectome.core.connectomes import Connectome
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.values import Series
-from napari_connectome.core.words import as_sentence, some
+from napari_connectome.core.words import some
 from napari_connectome.widgets.cleaning_form import CleaningForm
 from napari_connectome.widgets.connecting import Connecting, KeptSeries
 from napari_connectome.widgets.connectivity_form import ConnectivityForm
 from napari_connectome.widgets.form import ParamsForm
-from napari_connectome.widgets.panel import Panel, button, words
+from napari_connectome.widgets.panel import Panel
 from napari_connectome.widgets.preferences import scheduler
 from napari_connectome.widgets.region_choice import Chosen, RegionChoice
 from napari_connectome.widgets.run_list import RunList
+from napari_connectome.widgets.run_outcome import RunOutcome
 from napari_connectome.widgets.section import Section
 from napari_connectome.widgets.work import Work, WorkBar
 
@@ -72,7 +73,6 @@ class ConnectomeComputing(QWidget):
         self.provenance: dict[str, Any] = {}
         self.connecting: Connecting | None = None
         self._began = 0.0
-        self._earlier = ""  # account of the last one that came to something
         self._build(panel)
         self._connect(panel)
         self._show_fields()
@@ -88,18 +88,17 @@ class ConnectomeComputing(QWidget):
         self.compute_button = QPushButton("Compute")
         self.compute_button.setToolTip("Compute the connectome of each run in the background.")
         self.work = Work(self)
-        self.message, self.account = words(), words()
-        self.leave_out_button = button("Leave out and go on", "Go on without the runs that cannot be used.", self._leave_out)
+        self.outcome = RunOutcome(panel, self.runs, "Computed before")
+        self.message, self.account = self.outcome.message, self.outcome.account
+        self.leave_out_button = self.outcome.leave_out_button
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         series_section = Section(self.series, "Series: summary, smoothing, spheres")
         for part in (self.regions, self.runs, self.form, series_section, self.cleaning_section):
             column.addWidget(part)
-        for part in (self.compute_button, WorkBar(self.work), self.message, self.leave_out_button, self.account):
+        for part in (self.compute_button, WorkBar(self.work), self.outcome):
             column.addWidget(part)
         column.addStretch(1)
-        for part in (self.message, self.account, self.leave_out_button):
-            part.hide()
 
     def _connect(self, panel: Panel) -> None:
         panel.at_end(self.work.close)
@@ -107,6 +106,7 @@ class ConnectomeComputing(QWidget):
         self.runs.changed.connect(self._on_runs)
         self.cleaning.changed.connect(self._on_cleaning)
         self.compute_button.clicked.connect(self.compute)
+        self.outcome.left_out.connect(self.compute)
         self.work.failed.connect(self._on_failed)
         self.work.cancelled.connect(self._on_cancelled)
 
@@ -128,10 +128,10 @@ class ConnectomeComputing(QWidget):
 
     def _gathered(self) -> Connecting | None:
         """What is asked for; None where something stands in the way, which is said."""
-        self.say("")
+        self.outcome.say("")
         if self.runs.busy or self.regions.busy:
             what = "headers of the runs are" if self.runs.busy else "atlas is"
-            self.say(f"The {what} still being read: press again in a moment.")
+            self.outcome.say(f"The {what} still being read: press again in a moment.")
             return None
         try:
             entries = self.runs.usable()
@@ -146,7 +146,7 @@ class ConnectomeComputing(QWidget):
                 scheduler(),
             )
         except InputError as error:
-            self._refuse(str(error))
+            self.outcome.refuse(str(error))
             return None
 
     # -- what comes of it ---------------------------------------------------------------------------------------------
@@ -157,27 +157,21 @@ class ConnectomeComputing(QWidget):
         self.kept = connecting.kept
         self.runs.mark_failed(connecting.failed)
         if found is None:
-            self._refuse(" ".join(connecting.failed.values()), leave_out=len(connecting.failed))
+            self.outcome.refuse(" ".join(connecting.failed.values()), leave_out=len(connecting.failed))
             return
-        self.say("")
+        self.outcome.say("")
         self.used, self.provenance = connecting.regions, connecting.provenance()
         self._account(found, connecting, time.monotonic() - self._began)
         self.computed.emit(found)
 
-    def _leave_out(self) -> None:
-        """Go on without the runs that cannot be used, with what was asked for."""
-        self.runs.leave_out([entry for entry, _ in self.runs.troubles()])
-        self.runs.let_fail()
-        self.compute()
-
     def _on_failed(self, sentence: str) -> None:
         self._keep()
-        self._refuse(sentence)
+        self.outcome.refuse(sentence)
 
     def _on_cancelled(self) -> None:
         self._keep()
-        self.say("Cancelled; nothing was changed.")
-        self._tell_earlier()
+        self.outcome.say("Cancelled; nothing was changed.")
+        self.outcome.tell_before()
 
     def _keep(self) -> None:
         """Keep the series that were read, though no connectome came of them."""
@@ -185,25 +179,6 @@ class ConnectomeComputing(QWidget):
             self.kept, self.connecting = self.connecting.kept, None
 
     # -- what is shown ------------------------------------------------------------------------------------------------
-
-    def say(self, sentence: str) -> None:
-        """Show one sentence where the user looks; "" takes it away."""
-        self.message.setText(sentence)
-        self.message.setVisible(bool(sentence))
-        self.leave_out_button.hide()
-
-    def _refuse(self, sentence: str, leave_out: int = 0) -> None:
-        """Say what stands in the way, and offer to leave out the runs that do."""
-        self.say(as_sentence(sentence))
-        n = leave_out or len(self.runs.troubles())
-        self.leave_out_button.setText(f"Leave out {some(n, 'run')} and go on")
-        self.leave_out_button.setVisible(0 < n < len(self.runs.used))
-        self._tell_earlier()
-        self._panel.bring(self.leave_out_button if n else self.message)
-
-    def _tell_earlier(self) -> None:
-        self.account.setText(f"Computed before: {self._earlier}")
-        self.account.setVisible(bool(self._earlier))
 
     def _account(self, found: Connectome, connecting: Connecting, seconds: float) -> None:
         kind = found.kind.replace("_", " ")
@@ -217,15 +192,11 @@ class ConnectomeComputing(QWidget):
         parts += [] if connecting.kept is None else _sizes(connecting.kept.read.series)
         if connecting.failed:
             parts.append(f"{', '.join(entry.name for entry in connecting.failed)} left out.")
-        self._earlier = " ".join(parts)
-        kept = "" if connecting.reused else " The series are kept: another kind starts at once."
-        self.account.setText(self._earlier + kept)
-        self.account.show()
-        self._panel.bring(self.account)
+        self.outcome.found(" ".join(parts), "" if connecting.reused else " The series are kept: another kind starts at once.")
 
     def _on_runs(self) -> None:
         if not self.work.busy:
-            self.say("")
+            self.outcome.say("")
 
     def _on_cleaning(self) -> None:
         self.cleaning_section.setText(self.cleaning.in_words())

@@ -27,9 +27,10 @@ from napari_connectome.widgets.form import ParamsForm
 from napari_connectome.widgets.layer_choice import LayerChoice
 from napari_connectome.widgets.learning import Learning
 from napari_connectome.widgets.network_browser import SIGN_OF_ICA
-from napari_connectome.widgets.panel import Panel, button, row, words
+from napari_connectome.widgets.panel import Panel, row, words
 from napari_connectome.widgets.preferences import scheduler, scheduler_changed
 from napari_connectome.widgets.run_list import RunList
+from napari_connectome.widgets.run_outcome import RunOutcome
 from napari_connectome.widgets.section import Section
 from napari_connectome.widgets.work import Work, WorkBar
 
@@ -86,7 +87,6 @@ class NetworkLearning(QWidget):
         self.learning: Learning | None = None
         self._began = 0.0
         self._mean_told = False
-        self._earlier = ""  # account of the last learning that came to something
         self._after: Any = None  # what goes on once runs are left out
         self.preview = Preview(self.viewer, OWNER)
         self.background = Background(self.viewer, OWNER)
@@ -120,8 +120,9 @@ class NetworkLearning(QWidget):
             "Learn the networks in the background; they can be watched, and Cancel leaves nothing behind."
         )
         self.work = Work(self)
-        self.message, self.account, self.place = words(), words(), words()
-        self.leave_out_button = button("Leave out and go on", "Go on without the runs that cannot be used.", self._leave_out)
+        self.outcome, self.place = RunOutcome(panel, self.runs, "Learned before"), words()
+        self.message, self.account = self.outcome.message, self.outcome.account
+        self.leave_out_button = self.outcome.leave_out_button
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         for part in (self.runs, self.form):
@@ -133,11 +134,10 @@ class NetworkLearning(QWidget):
         for part in (self.cleaning_section, Section(self.more, "Random starts, threshold, reduction"), self.place):
             column.addWidget(part)
         column.addLayout(line)
-        for part in (WorkBar(self.work), self.message, self.leave_out_button, self.account):
-            column.addWidget(part)
+        column.addWidget(WorkBar(self.work))
+        column.addWidget(self.outcome)
         column.addStretch(1)
-        for part in (self.message, self.account, self.place, self.leave_out_button):
-            part.hide()
+        self.place.hide()
 
     def _connect(self, panel: Panel) -> None:
         panel.at_end(self.work.close)
@@ -153,6 +153,7 @@ class NetworkLearning(QWidget):
         self.start_choice.chosen.connect(self._show_fields)
         self.preview_button.clicked.connect(self._on_preview)
         self.learn_button.clicked.connect(self.learn)
+        self.outcome.left_out.connect(self._go_on)
         self.work.failed.connect(self._on_failed)
         self.work.stopping.connect(self._on_stopping)
         self.work.cancelled.connect(self._on_cancelled)
@@ -183,11 +184,11 @@ class NetworkLearning(QWidget):
 
     def _gathered(self) -> Learning | None:
         """What is asked for; None where something stands in the way, which is said."""
-        self.say("")
+        self.outcome.say("")
         self._keep()
         if self.runs.busy:
-            self.say("The headers of the runs are still being read: press again in a moment.")
-            self._tell_earlier()
+            self.outcome.say("The headers of the runs are still being read: press again in a moment.")
+            self.outcome.tell_before()
             return None
         try:
             entries = self.runs.usable()
@@ -202,7 +203,7 @@ class NetworkLearning(QWidget):
                 address=scheduler(),
             )
         except InputError as error:
-            self._refuse(str(error))
+            self.outcome.refuse(str(error))
             return None
 
     def _mask(self) -> Volume | None:
@@ -252,28 +253,26 @@ class NetworkLearning(QWidget):
         self.kept = learning.reductions
         self.runs.mark_failed(learning.failed)
         if maps is None:
-            self._refuse(" ".join(learning.failed.values()), leave_out=len(learning.failed))
+            self.outcome.refuse(" ".join(learning.failed.values()), leave_out=len(learning.failed))
         else:
-            self.say("")
+            self.outcome.say("")
             self.sources, self.params = learning.sources, learning.params
             self._account(maps, learning.reductions, time.monotonic() - self._began)
             self.learned.emit(maps, learning.mean)
         self.ended.emit()
 
-    def _leave_out(self) -> None:
-        """Go on without the runs that cannot be used, with what was asked for."""
-        self.runs.leave_out([entry for entry, _ in self.runs.troubles()])
-        self.runs.let_fail()
+    def _go_on(self) -> None:
+        """Go on with what was asked for, without the runs that were left out."""
         self._after()
 
     def _on_failed(self, sentence: str) -> None:
         self._stopped()
-        self._refuse(sentence)
+        self.outcome.refuse(sentence)
 
     def _on_cancelled(self) -> None:
         self._stopped()
-        self.say("Cancelled; nothing was changed." + self._kept_in_words())
-        self._tell_earlier()
+        self.outcome.say("Cancelled; nothing was changed." + self._kept_in_words())
+        self.outcome.tell_before()
 
     def _on_stopping(self) -> None:
         """Show no more of it."""
@@ -330,7 +329,9 @@ class NetworkLearning(QWidget):
         share = f"{100 * inside / mask.data.size:.0f} % of the box"
         self.runs.mark_failed(learning.failed)
         without = f" Made without {', '.join(self.runs.failed)}, which cannot be read." if learning.failed else ""
-        self._tell(f"The mask holds {inside:,} voxels, {inside * mask.grid.voxel_volume / 1000:,.0f} cm³, {share}.{without}")
+        self.outcome.tell(
+            f"The mask holds {inside:,} voxels, {inside * mask.grid.voxel_volume / 1000:,.0f} cm³, {share}.{without}"
+        )
 
     def _hide_mask(self, *_: Any) -> None:
         """What is shown is not what would be used any more."""
@@ -346,31 +347,6 @@ class NetworkLearning(QWidget):
 
     # -- what is shown ------------------------------------------------------------------------------------------------
 
-    def say(self, sentence: str) -> None:
-        """Show one sentence where the user looks; "" takes it away."""
-        self.message.setText(sentence)
-        self.message.setVisible(bool(sentence))
-        self.leave_out_button.hide()
-
-    def _refuse(self, sentence: str, leave_out: int = 0) -> None:
-        """Say what stands in the way, and offer to leave out the runs that do."""
-        self.say(as_sentence(sentence))
-        n = leave_out or len(self.runs.troubles())
-        self.leave_out_button.setText(f"Leave out {some(n, 'run')} and go on")
-        self.leave_out_button.setVisible(0 < n < len(self.runs.used))
-        self._tell_earlier()
-        self._panel.bring(self.leave_out_button if n else self.message)
-
-    def _tell(self, sentence: str) -> None:
-        self.account.setText(sentence)
-        self.account.show()
-        self._panel.bring(self.account)
-
-    def _tell_earlier(self) -> None:
-        """Beside what came of this learning: what came of the one before."""
-        self.account.setText(f"Learned before: {self._earlier}")
-        self.account.setVisible(bool(self._earlier))
-
     def _account(self, maps: NetworkMaps, reductions: Reductions, seconds: float) -> None:
         inside = "" if maps.mask is None else f" in {int(np.count_nonzero(maps.mask.data)):,} voxels"
         runs = some(len(maps.subjects), "run")
@@ -381,8 +357,7 @@ class NetworkLearning(QWidget):
         if reductions.left_out:
             parts.append(f"{', '.join(self.runs.failed)} left out.")
         parts += [as_sentence(sentence) for sentence in maps.left_out[len(reductions.left_out) :]]
-        self._earlier = " ".join(parts)
-        self._tell(self._earlier + self._kept_in_words() + NEXT)
+        self.outcome.found(" ".join(parts), self._kept_in_words() + NEXT)
 
     def _kept_in_words(self) -> str:
         if self.kept is None or not self.kept.subjects:
@@ -393,7 +368,7 @@ class NetworkLearning(QWidget):
     def _on_runs(self) -> None:
         self._hide_mask()
         if not self.work.busy:
-            self.say("")
+            self.outcome.say("")
 
     def _on_cleaning(self) -> None:
         self.cleaning_section.setText(self.cleaning.in_words())
