@@ -1,7 +1,5 @@
 """The whole panel in a window: from files and an atlas to the matrix, and from the matrix to the brain and back."""
 
-import gc
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,14 +14,6 @@ from napari_connectome.widgets.connectome import COMPUTE, LOOK, Connectomes
 
 WIDGET = "Connectome"
 R = 12
-
-
-@pytest.fixture(autouse=True)
-def spared():
-    """napari, its fixtures and its viewers collect garbage five times a test: that of the test is enough."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture

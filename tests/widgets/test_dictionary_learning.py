@@ -19,14 +19,6 @@ from napari_connectome.widgets.work import Job, WorkBar
 WIDGET = "Dictionary-learning regions"
 
 
-@pytest.fixture(autouse=True)
-def spared():
-    """napari, its fixtures and its viewers collect garbage five times a test: that of the test is enough."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 @pytest.fixture
 def viewer(make_napari_viewer, spared, request):
     return make_napari_viewer(show=getattr(request, "param", True))
