@@ -83,7 +83,14 @@ class ConnectomeGraph(OfViewer):
         """The edges; None while there are none in the viewer."""
         return self._lines.layer(self.viewer)
 
-    def show(self, connectome: Connectome, subject: int | None = None, edges: Edges | None = None) -> None:
+    def show(
+        self,
+        connectome: Connectome,
+        subject: int | None = None,
+        edges: Edges | None = None,
+        *,
+        matrix: Array | None = None,
+    ) -> None:
         """Show a connectome in place of that of before.
 
         Parameters
@@ -94,13 +101,15 @@ class ConnectomeGraph(OfViewer):
             Whose matrix; the mean of all where not given.
         edges : Edges, optional
             Those to show; the strongest 5 % where not given.
+        matrix : (r × r) array, optional
+            The numbers of its edges where these are others than its own, such as the t of a test of them.
 
         Raises
         ------
         InputError
             Where the coordinates are missing, or there is no such subject.
         """
-        matrix = _matrix_of(connectome, subject)
+        matrix = _matrix_of(connectome, subject) if matrix is None else matrix
         mm = _coordinates(connectome)
         before = self._connectome
         if before is not None and tuple(before.names) != tuple(connectome.names):

@@ -60,6 +60,7 @@ class MatrixPlot(Plot):
         self._blocks: tuple[tuple[str, int], ...] = ()
         self._numbers: Array = np.empty((0, 0), dtype=np.uint8)
         self._size: Array = np.empty((0, 0))
+        self._kept: Array | None = None
         self._limit, self._threshold, self._unit = 1.0, 0.0, ""
         self._step, self._whole = 1, False
         self._under, self._pick, self._lit = NOBODY, NOBODY, NOBODY
@@ -132,6 +133,7 @@ class MatrixPlot(Plot):
             raise ValueError(f"a matrix of shape {values.shape} with {len(words)} names and an order of {len(where)}")
         same = words == self._names and np.array_equal(where, self._order)
         self._matrix, self._names, self._order, self._blocks = values, words, where, tuple(blocks)
+        self._kept = None
         self._limit = limit or symmetric_limit(values[~np.eye(len(values), dtype=bool)])
         self._unit = WORDS.get(kind, kind) if not fisher_z else f"Fisher z of {WORDS.get(kind, kind)}"
         shown = [words[i] for i in where]
@@ -155,6 +157,11 @@ class MatrixPlot(Plot):
         if magnitude != self._threshold:
             self._threshold = float(magnitude)
             self._draw()
+
+    def set_kept(self, kept: Array) -> None:
+        """Make cells gray that are not kept (r, r), whatever their magnitude, until another matrix is shown."""
+        self._kept = np.asarray(kept, dtype=bool)
+        self._draw()
 
     def light(self, i: int, j: int = -1) -> None:
         """Mark a pair of regions, in both triangles; the whole row and column of one; nothing for (-1, -1)."""
@@ -209,6 +216,8 @@ class MatrixPlot(Plot):
             self._image.clear()
             return
         numbers = np.where(self._size < self._threshold, np.uint8(BELOW), self._numbers)
+        if self._kept is not None:
+            numbers[~self._kept[np.ix_(self._order, self._order)] & (numbers != UNKNOWN)] = BELOW
         self._step = self._cells_a_pixel()
         seen = _strongest(numbers, self._step)
         self._image.setImage(seen, levels=(0, 255), lut=self._colors)
@@ -262,7 +271,8 @@ class MatrixPlot(Plot):
         i, j = pair
         value = self._matrix[i, j]
         number = "no value" if np.isnan(value) else f"{value:.4g}"
-        hidden = " (below the threshold)" if abs(value) < self._threshold else ""
+        gray = abs(value) < self._threshold or (self._kept is not None and not np.isnan(value) and not self._kept[i, j])
+        hidden = " (below the threshold)" if gray else ""
         names = self._names[i] if i == j else f"{self._names[i]}\n{self._names[j]}"
         port = self._plot.viewport()
         QToolTip.showText(port.mapToGlobal(position.toPoint()), f"{names}\n{number}{hidden}", port)

@@ -266,3 +266,17 @@ def test_nothing_is_left_of_a_closed_plot(qtbot):
 def test_importing_is_light():
     code = "import sys, napari_connectome.widgets.matrix_plot as s; sys.exit('pyqtgraph' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def test_cells_that_are_not_kept_are_gray_whatever_their_magnitude(qtbot):
+    plot = MatrixPlot()
+    qtbot.addWidget(plot)
+    matrix = np.array([[np.nan, 5.0, -1.0], [5.0, np.nan, 0.5], [-1.0, 0.5, np.nan]])
+    plot.show_matrix(matrix, "abc", "t", [2, 0, 1])
+    kept = np.array([[False, False, True], [False, False, False], [True, False, False]])
+    plot.set_kept(kept)
+    numbers, order = plot._image.image, plot.order
+    gray = numbers == BELOW
+    np.testing.assert_array_equal(gray, (~kept & ~np.isnan(matrix))[np.ix_(order, order)])
+    plot.show_matrix(matrix, "abc", "t", [2, 0, 1])
+    assert not (plot._image.image == BELOW).any()
