@@ -189,15 +189,17 @@ def choose_columns(table: pd.DataFrame, choice: str | Sequence[str]) -> pd.DataF
     return fill_first_row(chosen.astype(np.float64))
 
 
-def by_strategy(table: pd.DataFrame, name: str) -> tuple[pd.DataFrame, Array]:
-    """Return the confounds of a preset and the volumes it keeps.
+def by_strategy(table: pd.DataFrame, choice: str | Sequence[str], fd_limit: float = math.inf) -> tuple[pd.DataFrame, Array]:
+    """Return the confounds that are chosen and the volumes to keep.
 
     Parameters
     ----------
     table : (t × c) DataFrame
         The whole table, as `read_confounds` gives it.
-    name : str
-        A name of `PRESETS`.
+    choice : str or sequence of str
+        As for `choose_columns`.
+    fd_limit : float
+        Censor volumes with a framewise displacement above this many mm, too.
 
     Returns
     -------
@@ -207,8 +209,10 @@ def by_strategy(table: pd.DataFrame, name: str) -> tuple[pd.DataFrame, Array]:
         False for volumes that are not steady yet and, with "scrubbing", those of much motion:
         ``run.replace(confounds=…, keep=…)`` takes both. The same as ``nilearn.interfaces.fmriprep.load_confounds_strategy``.
     """
-    columns = choose_columns(table, name)
-    return columns, censor_by(table, **(SCRUB if PRESETS[name].scrub else {}))
+    columns, keep = choose_columns(table, choice), censor_by(table, fd_limit)
+    if isinstance(choice, str) and PRESETS[choice].scrub:
+        keep &= censor_by(table, **SCRUB)
+    return columns, keep
 
 
 def fill_first_row(table: pd.DataFrame) -> pd.DataFrame:

@@ -184,7 +184,8 @@ def load_run(
     confounds : path or (t × c) table, optional
     columns : str or sequence of str, optional
         Which columns of the confounds to keep, ready for cleaning: a name of `io.confounds.PRESETS` ("motion 24", "all") or
-        column names, which may hold * and ?. The whole table as it is where not given.
+        column names, which may hold * and ?. Volumes that the table marks as not steady yet are then censored, and with
+        "scrubbing" those of much motion. The whole table as it is where not given.
     tr : float, optional
         Seconds; needed where the header cannot be trusted, and used instead of it.
     progress : callable
@@ -198,9 +199,8 @@ def load_run(
         from napari_connectome.io.confounds import read_confounds
 
         confounds = read_confounds(confounds, opened.data.shape[0])
-    if columns is not None:
-        confounds = _chosen(confounds, columns)
-    return Run(opened.data, opened.grid, seconds, confounds, name=opened.name)  # type: ignore[arg-type]
+    run = Run(opened.data, opened.grid, seconds, confounds, name=opened.name)  # type: ignore[arg-type]
+    return run if columns is None else _with_chosen(run, confounds, columns)
 
 
 def seconds_of(opened: Opened, tr: float | None) -> float:
@@ -213,12 +213,13 @@ def seconds_of(opened: Opened, tr: float | None) -> float:
     return seconds
 
 
-def _chosen(confounds: pd.DataFrame | Array | None, columns: str | Sequence[str]) -> pd.DataFrame:
-    from napari_connectome.io.confounds import choose_columns
+def _with_chosen(run: Run, confounds: pd.DataFrame | Array | None, columns: str | Sequence[str]) -> Run:
+    from napari_connectome.io.confounds import by_strategy
 
     if not isinstance(confounds, pd.DataFrame):
         raise InputError("columns choose from a table of confounds that names them: give confounds=… as a file or DataFrame.")
-    return choose_columns(confounds, columns)
+    chosen, keep = by_strategy(confounds, columns)
+    return run.replace(confounds=chosen, keep=None if keep.all() else keep)
 
 
 def load_volume(path: PathLike) -> Volume:

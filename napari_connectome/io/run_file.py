@@ -45,7 +45,8 @@ class RunFile:
         Seconds; needed where the header cannot be trusted, and used instead of it.
     fd_limit : float
         Volumes with a framewise displacement above this many mm are censored; infinity is off. With named confounds,
-        volumes before the steady state, where they are marked, always are.
+        volumes before the steady state, where they are marked, always are, and those of much motion with the columns
+        "scrubbing".
     """
 
     path: PathLike
@@ -141,10 +142,9 @@ class RunFile:
                 f"the confounds of {run.name} hold no column of numbers: read the table with tabs between its columns, or "
                 "leave them out."
             )
-        keep = self._keep(table)
-        from napari_connectome.io.confounds import choose_columns
+        from napari_connectome.io.confounds import by_strategy
 
-        table = choose_columns(table, "all" if self.columns is None else self.columns)
+        table, keep = by_strategy(table, "all" if self.columns is None else self.columns, self.fd_limit)
         return run.replace(confounds=table if table.shape[1] else None, keep=None if keep.all() else keep)
 
     def _table(self, n_volumes: int) -> pd.DataFrame:
@@ -157,11 +157,6 @@ class RunFile:
         table = given if isinstance(given, pd.DataFrame) else _plain_table(given)
         require_rows(table, n_volumes)
         return table
-
-    def _keep(self, table: pd.DataFrame) -> Array:
-        from napari_connectome.io.confounds import censor_by
-
-        return censor_by(table, self.fd_limit)
 
 
 def _plain_table(values: Any) -> pd.DataFrame:

@@ -27,6 +27,7 @@ from qtpy.QtWidgets import (
 from napari_connectome.core.errors import InputError
 from napari_connectome.io.confounds import (
     PRESETS,
+    by_strategy,
     censor_by,
     choose_columns,
     numeric_columns,
@@ -124,9 +125,9 @@ class ConfoundsPanel(QWidget):
                 raise InputError(self.name.text())
             return None, None
         choice = self.preset.currentData()
-        table = choose_columns(self._table, self._ticked() if choice == BY_HAND else choice)
-        keep = self._keep(self._table)
-        return (table if table.shape[1] else None), (None if keep is None or keep.all() else keep)
+        table, keep = by_strategy(self._table, self._ticked() if choice == BY_HAND else choice)
+        keep &= self._keep(self._table)
+        return (table if table.shape[1] else None), (None if keep.all() else keep)
 
     def in_words(self) -> str:
         """What was chosen, in one line."""
@@ -139,7 +140,7 @@ class ConfoundsPanel(QWidget):
         choice = self.preset.currentText()
         return f"Confounds: {f'{choice} ({n})' if n else 'none'}" + (f", {_volumes(out)} censored" if out else "")
 
-    def _keep(self, table: pd.DataFrame) -> npt.NDArray[np.bool_] | None:
+    def _keep(self, table: pd.DataFrame) -> npt.NDArray[np.bool_]:
         by = self.censoring.currentData()
         if by == NOTHING:
             return censor_by(table)  # volumes before the steady state are never kept

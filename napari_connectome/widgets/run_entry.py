@@ -17,7 +17,7 @@ from napari.layers import Layer
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.sources import Source, SteadySource
-from napari_connectome.io.confounds import censor_by, choose_columns, find_confounds, read_confounds, require_rows
+from napari_connectome.io.confounds import by_strategy, find_confounds, read_confounds, require_rows
 from napari_connectome.io.header import stem
 from napari_connectome.io.run_file import RunFile
 from napari_connectome.layers.confounds import known_confounds
@@ -222,7 +222,7 @@ class RunEntry:
         if self.confounds is None:
             return SteadySource(run_of(self.layer))
         whole = self._whole_table()
-        table, keep = choose_columns(whole, regressed.preset), censor_by(whole, regressed.fd_limit)
+        table, keep = by_strategy(whole, regressed.preset, regressed.fd_limit)
         more = {"confounds": table if table.shape[1] else None, "keep": None if np.all(keep) else keep}
         return SteadySource(run_of(self.layer, **more))
 
@@ -239,8 +239,7 @@ class RunEntry:
         if self._columns is None:
             return ""
         try:
-            choose_columns(self._columns, regressed.preset)
-            censor_by(self._columns, regressed.fd_limit)
+            by_strategy(self._columns, regressed.preset, regressed.fd_limit)
         except InputError as error:
             return f"{self.name}: {error}"
         return ""

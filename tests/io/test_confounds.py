@@ -4,6 +4,7 @@ import shutil
 import warnings
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,6 +26,8 @@ from napari_connectome.io.confounds import (
     numeric_columns,
     read_confounds,
 )
+from napari_connectome.io.load import load_run
+from napari_connectome.io.run_file import RunFile
 
 FMRIPREP = Path(theirs.__file__).parent / "data"
 N = 30
@@ -63,6 +66,32 @@ def test_presets_have_nilearns_columns(derivative, preset):
     assert sorted(chosen) == list(expected)
     if keep.any():
         np.testing.assert_allclose(demeaned(chosen, keep)[list(expected)], expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("preset", ["simple", "scrubbing"])
+def test_a_run_read_with_a_preset_keeps_nilearns_volumes(derivative, preset):
+    path, table = derivative
+    nib.save(nib.Nifti1Image(np.ones((2, 2, 2, N), np.float32), np.eye(4)), path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _, sample_mask = load_confounds_strategy(str(path), denoise_strategy=preset)
+    whole = read_confounds(table, N)
+    for run in (
+        load_run(path, confounds=table, columns=preset, tr=2.0),
+        load_run(path, confounds=whole, columns=preset, tr=2.0),
+        RunFile(path, "beside", preset, 2.0).load(),
+        RunFile(path, whole, preset, 2.0).load(),
+    ):
+        kept = np.arange(N) if run.keep is None else np.flatnonzero(run.keep)
+        np.testing.assert_array_equal(kept, np.arange(N) if sample_mask is None else sample_mask)
+        assert list(run.confounds) == list(choose_columns(whole, preset))
+
+
+def test_a_limit_of_motion_goes_beside_the_choice():
+    moved = pd.DataFrame({"framewise_displacement": [0.0, 0.2, 0.0, 0.4, 0.0], "non_steady_state_outlier00": [1, 0, 0, 0, 0]})
+    for choice in ("none", "all", ["framewise*"]):
+        assert np.flatnonzero(by_strategy(moved, choice)[1]).tolist() == [1, 2, 3, 4]
+        assert np.flatnonzero(by_strategy(moved, choice, 0.3)[1]).tolist() == [1, 2, 4]
 
 
 def test_aroma_and_motion_have_nilearns_columns(derivative):

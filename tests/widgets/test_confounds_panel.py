@@ -38,6 +38,26 @@ def given(kind, n, tmp_path):
     return table if kind == "table" else table.to_numpy()
 
 
+def test_scrubbing_leaves_volumes_out_beside_the_rule_of_the_panel(panel):
+    table = motion(60) * 1e-3
+    columns = {"csf": 1.0, "white_matter": 2.0, "std_dvars": 1.0, "framewise_displacement": 0.1}
+    for i, (name, level) in enumerate(columns.items()):
+        table[name] = level + 0.01 * np.random.default_rng(i).standard_normal(60)
+    table.loc[20, "framewise_displacement"] = 0.9
+    table.loc[40, "std_dvars"] = 1.7
+    table.loc[50, "framewise_displacement"] = 0.3
+    panel.set_run(run(60, confounds=table))
+    assert panel.chosen()[1] is None
+    panel.preset.setCurrentIndex(panel.preset.findData("scrubbing"))
+    chosen, keep = panel.chosen()
+    assert chosen.shape == (60, 32)
+    assert np.flatnonzero(~keep).tolist() == [20, 40]
+    panel.censoring.setCurrentIndex(1)
+    panel.limit.number = 0.2
+    assert np.flatnonzero(~panel.chosen()[1]).tolist() == [20, 40, 50]
+    assert "3 volumes censored" in panel.in_words()
+
+
 @pytest.mark.parametrize("kind", ["table", "array", "file"])
 def test_a_table_of_another_length_is_told_and_can_be_cut(panel, kind, tmp_path):
     panel.set_run(run(50, confounds=given(kind, 200, tmp_path)))
