@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from napari_connectome.analyses.seed_map import SeedMapper as SeedMapper
     from napari_connectome.analyses.seed_map import seed_map as seed_map
     from napari_connectome.analyses.sparse_connectome import SparseConnectivity as SparseConnectivity
-    from napari_connectome.analyses.sparse_connectome import SparseConnectome as SparseConnectome
     from napari_connectome.analyses.sparse_connectome import sparse_connectome as sparse_connectome
     from napari_connectome.analyses.threshold import Threshold as Threshold
     from napari_connectome.analyses.threshold import threshold as threshold
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
     from napari_connectome.core.connectomes import Connectome as Connectome
     from napari_connectome.core.grid import Grid as Grid
     from napari_connectome.core.smoothing import smooth as smooth
+    from napari_connectome.core.sparse_connectomes import SparseConnectome as SparseConnectome
     from napari_connectome.core.values import Maps as Maps
     from napari_connectome.core.values import Regions as Regions
     from napari_connectome.core.values import Run as Run
@@ -86,7 +86,7 @@ _HOME = {
     "SeedMapper": "analyses.seed_map",
     "Series": "core.values",
     "SparseConnectivity": "analyses.sparse_connectome",
-    "SparseConnectome": "analyses.sparse_connectome",
+    "SparseConnectome": "core.sparse_connectomes",
     "Threshold": "analyses.threshold",
     "Volume": "core.values",
     "brain_mask": "analyses.brain_mask",

@@ -10,6 +10,7 @@ import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 from xml.sax.saxutils import XMLGenerator
@@ -21,6 +22,7 @@ import numpy.typing as npt
 from napari_connectome.core.connectomes import Connectome
 from napari_connectome.core.edges import Edges
 from napari_connectome.core.errors import InputError
+from napari_connectome.core.sparse_connectomes import SparseConnectome
 from napari_connectome.io.atomic import replacing
 from napari_connectome.io.beside import check_ours, has_keys, json_bytes, text_of
 from napari_connectome.io.tables import MISSING, read_text
@@ -50,7 +52,8 @@ def save_connectome(
     connectome : Connectome
     path : path
         ``.tsv`` or ``.csv``: one matrix with the names of the regions above and beside it (BIDS: ``…_relmat.tsv``), and a .json
-        beside it that says what the numbers are and where the regions lie. ``.npz``: all subjects, for NumPy. ``.graphml``: one
+        beside it that says what the numbers are and where the regions lie. ``.npz``: all subjects, for NumPy; of a
+        sparse connectome also alpha, all that were tried with their scores, precisions, covariances and gap. ``.graphml``: one
         matrix as a graph, for Gephi, Cytoscape or NetworkX: a node for each region, an edge for each pair that has a value.
     subject : int, optional
         Which matrix goes into a table or a graph; the mean otherwise.
@@ -130,6 +133,7 @@ def _about(connectome: Connectome, subject: int | None, provenance: Mapping[str,
         "shrinkage": shrinkage if subject is None else shrinkage[subject : subject + 1],
         "coordinates": connectome.coordinates,
         "centre": connectome.centre,
+        **({"alpha": connectome.alpha, "gap": connectome.gap} if isinstance(connectome, SparseConnectome) else {}),
         "provenance": dict(provenance),
     }
 
@@ -195,7 +199,11 @@ def _require_symmetric(matrix: Array, name: str) -> None:
 
 
 def _arrays(connectome: Connectome) -> dict[str, Any]:
-    given = {"coordinates": connectome.coordinates, "centre": connectome.centre}
+    given: dict[str, Any] = {"coordinates": connectome.coordinates, "centre": connectome.centre}
+    if isinstance(connectome, SparseConnectome):
+        alphas, scores = connectome.path
+        given |= {"alpha": np.array(connectome.alpha), "alphas": alphas, "scores": scores, "gap": np.array(connectome.gap)}
+        given |= {"precisions": connectome.precisions, "covariances": connectome.covariances}
     return {
         "matrices": connectome.matrices,
         "names": np.array(connectome.names, dtype=np.str_),
@@ -219,7 +227,7 @@ def _from_arrays(path: PathLike) -> Connectome:
     missing = {"matrices", "names"} - set(arrays)
     if missing:
         raise InputError(f"{name} holds no {' and no '.join(sorted(missing))}, and a connectome has them: give another file.")
-    return Connectome(
+    return _made(arrays)(
         arrays["matrices"],
         arrays["names"].tolist(),
         str(arrays.get("kind", "correlation")),
@@ -228,6 +236,21 @@ def _from_arrays(path: PathLike) -> Connectome:
         arrays["subjects"].tolist() if "subjects" in arrays else (),
         arrays.get("centre"),
         bool(arrays.get("fisher_z", False)),
+    )
+
+
+def _made(arrays: Mapping[str, Any]) -> Callable[..., Connectome]:
+    """What is made of the arrays that all connectomes have."""
+    if "alpha" not in arrays:
+        return Connectome
+    nothing = np.empty(0)
+    return partial(
+        SparseConnectome,
+        alpha=float(arrays["alpha"]),
+        path=(arrays.get("alphas", nothing), arrays.get("scores", nothing)),
+        precisions=arrays.get("precisions"),
+        covariances=arrays.get("covariances"),
+        gap=float(arrays.get("gap", np.nan)),
     )
 
 

@@ -12,10 +12,10 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_connectome.analyses.region_series import RegionSeries
-from napari_connectome.analyses.sparse_connectome import SparseConnectome
 from napari_connectome.core.cleaning import Cleaning
 from napari_connectome.core.connectomes import Connectome
 from napari_connectome.core.errors import InputError
+from napari_connectome.core.sparse_connectomes import SparseConnectome
 from napari_connectome.core.values import Series
 from napari_connectome.core.words import some
 from napari_connectome.widgets.cleaning_form import CleaningForm
@@ -25,6 +25,7 @@ from napari_connectome.widgets.form import ParamsForm
 from napari_connectome.widgets.panel import Panel
 from napari_connectome.widgets.preferences import scheduler
 from napari_connectome.widgets.region_choice import Chosen, RegionChoice
+from napari_connectome.widgets.run_entry import by_grid
 from napari_connectome.widgets.run_list import RunList
 from napari_connectome.widgets.run_outcome import RunOutcome
 from napari_connectome.widgets.section import Section
@@ -80,7 +81,7 @@ class ConnectomeComputing(QWidget):
 
     def _build(self, panel: Panel) -> None:
         self.regions = RegionChoice(panel)
-        self.runs = RunList(panel)
+        self.runs = RunList(panel, one_grid=False)
         self.form = ConnectivityForm()
         self.series = ParamsForm(RegionSeries(cleaning=CLEANING), fields=_plain_fields())
         self.cleaning = CleaningForm(CLEANING)
@@ -135,7 +136,7 @@ class ConnectomeComputing(QWidget):
             return None
         try:
             entries = self.runs.usable()
-            grids = [entry.grid for entry in entries if entry.grid is not None][:1]
+            grids = [group[0].grid for group in by_grid(entries) if group[0].grid is not None]
             return Connecting(
                 entries,
                 [entry.source(self.runs.regressed) for entry in entries],

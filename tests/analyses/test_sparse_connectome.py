@@ -11,8 +11,9 @@ from nilearn.connectome import GroupSparseCovariance, GroupSparseCovarianceCV, g
 from sklearn.covariance import GraphicalLassoCV
 
 from napari_connectome import Series
-from napari_connectome.analyses.sparse_connectome import SparseConnectivity, SparseConnectome, sparse_connectome
+from napari_connectome.analyses.sparse_connectome import SparseConnectivity, sparse_connectome
 from napari_connectome.core.errors import Cancelled, InputError
+from napari_connectome.core.sparse_connectomes import SparseConnectome
 
 
 def people(s=4, t=60, r=8, seed=0, size=1.0):

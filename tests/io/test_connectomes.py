@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from napari_connectome import Connectome, load_connectome, save
+from napari_connectome import Connectome, SparseConnectome, load_connectome, save
 from napari_connectome.core.connectomes import BOUNDED, KINDS
 from napari_connectome.core.edges import Edges
 from napari_connectome.core.errors import InputError
@@ -71,6 +71,25 @@ def test_all_subjects_are_in_an_npz_and_their_mean_in_a_table(tmp_path, gaps):
     np.testing.assert_array_equal(second.matrices[0], wanted.matrices[1])
     assert second.subjects == wanted.subjects[1:2]
     assert json.loads((tmp_path / "second.json").read_text())["provenance"]["parameters"] == {"kind": "tangent"}
+
+
+@pytest.mark.parametrize("chosen", [False, True])
+def test_of_a_sparse_connectome_all_that_was_found_is_in_an_npz_and_alpha_beside_a_table(tmp_path, chosen):
+    rng = np.random.default_rng(0)
+    precisions, covariances = rng.random((2, 3, 5, 5))
+    path = (np.array([0.2, 0.1]), np.array([-7.0, -6.0])) if chosen else (np.empty(0), np.empty(0))
+    found = {"precisions": precisions, "covariances": covariances, "path": path}
+    wanted = SparseConnectome(precisions, list("abcde"), "precision", alpha=0.1, gap=1e-7, **found)
+    save(wanted, tmp_path / "sparse.npz")
+    again = load_connectome(tmp_path / "sparse.npz")
+    assert isinstance(again, SparseConnectome)
+    same(again, wanted)
+    assert (again.alpha, again.gap) == (wanted.alpha, wanted.gap)
+    for what in found:
+        np.testing.assert_array_equal(getattr(again, what), getattr(wanted, what))
+    save(wanted, tmp_path / "sparse.tsv")
+    about = json.loads((tmp_path / "sparse.json").read_text())
+    assert (about["alpha"], about["gap"]) == (0.1, 1e-7)
 
 
 def test_tables_are_those_that_others_read(tmp_path):
