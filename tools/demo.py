@@ -1,21 +1,23 @@
-"""The plugin at work on the sample runs: a seed, regions from a test of faces against houses, networks of a group.
+"""The plugin at work on the sample runs: a seed, regions from a test of faces against houses, networks and connectomes.
 
 With a display, opens napari and leaves it to you: drag the point called PCC; with ``--regions``, press Test; with
-``--networks``, press Learn. With ``--pictures FOLDER``, drags the seed along a path with the mouse instead, makes regions from
-the test, learns networks, and writes pictures, maps, atlas and tables into the folder.
+``--networks``, press Learn; with ``--connectome``, press Compute. With ``--pictures FOLDER``, drags the seed along a path with
+the mouse instead, makes regions from the test, learns networks, connects regions, and writes pictures, maps, atlas, tables and
+graph into the folder.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import napari
 import numpy as np
 
-from tools import learning
+from tools import connecting, learning
 from tools.mouse import Mouse, let_work
 from tools.workshop import walk
 
@@ -31,12 +33,18 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="drag the seed by itself and write pictures there")
     parser.add_argument("--regions", action="store_true", help="open the ROI t-test on the face/house phantom instead")
     parser.add_argument("--networks", action="store_true", help="open Dictionary-learning regions on six phantoms instead")
+    parser.add_argument("--connectome", action="store_true", help="open Connectome with an atlas on six phantoms instead")
     options = parser.parse_args()
-    folder = options.pictures
-    if folder is None:
-        open_networks() if options.networks else open_regions() if options.regions else open_sample()
+    if options.pictures is None:
+        opened = next((name for name in OPENED if getattr(options, name, False)), "sample")
+        OPENED[opened]()
         napari.run()
-        return
+    else:
+        show_all(options.pictures)
+
+
+def show_all(folder: Path) -> None:
+    """Go all the ways by mouse and keys, and say what was written."""
     viewer, widget = open_sample()
     written = drag_and_write(viewer, widget, folder)
     viewer.close()
@@ -52,6 +60,11 @@ def main() -> None:
     viewer.close()
     print("Networks were learned from six phantoms, cancelled, learned again, browsed and taken apart into regions. Written:")
     report(way.written)
+    viewer = open_group("press Compute")
+    went = connecting.walk(viewer, folder / "connectome")
+    viewer.close()
+    print("Regions of an atlas were connected in six phantoms, and matrix and brain led to each other. Written:")
+    report(went.written)
 
 
 def report(written: list[Path]) -> None:
@@ -72,11 +85,27 @@ def open_regions() -> Any:
 
 def open_networks() -> Any:
     """Six phantoms of a brain at rest with Dictionary-learning regions beside them."""
-    viewer = napari.Viewer(title="napari-connectome: press Learn")
-    viewer.window.resize(1500, 950)
-    viewer.open_sample(PLUGIN, "resting_group")
+    viewer = open_group("press Learn")
     viewer.window.add_plugin_dock_widget(PLUGIN, learning.WIDGET)
     let_work(lambda: False, 0.5)
+    return viewer
+
+
+def open_connectome() -> Any:
+    """Six phantoms of a brain at rest with Connectome beside them, and an atlas in it."""
+    viewer = open_group("press Compute")
+    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, connecting.WIDGET)
+    with tempfile.TemporaryDirectory() as folder:  # what was read is kept
+        widget.computing.regions.take_file(str(connecting.atlas_of_places(Path(folder))))
+        let_work(lambda: not widget.computing.regions.busy, PATIENCE)
+    return viewer
+
+
+def open_group(asked: str) -> Any:
+    """Six phantoms of a brain at rest."""
+    viewer = napari.Viewer(title=f"napari-connectome: {asked}")
+    viewer.window.resize(1500, 950)
+    viewer.open_sample(PLUGIN, "resting_group")
     return viewer
 
 
@@ -136,6 +165,9 @@ def picture(viewer: Any, path: Path) -> None:
     let_work(lambda: False, 0.2)
     viewer.window.screenshot(str(path), canvas_only=False, flash=False)
 
+
+OPENED = {"sample": open_sample, "regions": open_regions, "networks": open_networks, "connectome": open_connectome}
+"""What opens a window, by the option that asks for it."""
 
 if __name__ == "__main__":
     main()

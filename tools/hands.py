@@ -6,7 +6,7 @@ from typing import Any
 
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QComboBox, QScrollArea, QStyle, QStyleOptionSlider, QWidget
+from qtpy.QtWidgets import QApplication, QComboBox, QScrollArea, QStyle, QStyleOptionSlider, QWidget
 
 from tools.mouse import let_work
 
@@ -45,6 +45,15 @@ def choose(box: QComboBox, text: str) -> None:
         QTest.keyClick(box, Qt.Key.Key_Down if box.currentIndex() < goal else Qt.Key.Key_Up)
         let_work(lambda: False, 0.01)
     let_work(lambda: False, 0.1)
+
+
+def type_into(line: QWidget, text: str) -> None:
+    """Replace what a line of text holds, and press Return."""
+    line.setFocus()
+    QTest.keyClick(line, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    QTest.keyClicks(line, text)
+    QTest.keyClick(line, Qt.Key.Key_Return)
+    QApplication.processEvents()
 
 
 def drag(slider: Any, value: int) -> None:

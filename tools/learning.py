@@ -8,9 +8,9 @@ from typing import Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QPushButton, QWidget
+from qtpy.QtWidgets import QPushButton
 
-from tools.hands import choose, press, press_tab, show
+from tools.hands import choose, press, press_tab, show, type_into
 from tools.mouse import let_work
 from tools.walk import Walk
 
@@ -130,15 +130,6 @@ class LearningWalk(Walk):
         press_tab(self.widget.tabs, NETWORKS)
         browser = self.widget.browser
         self.save(browser.save_button, "networks.nii.gz", browser.message)
-
-
-def type_into(line: QWidget, text: str) -> None:
-    """Replace what a line of text holds, and press Return."""
-    line.setFocus()
-    QTest.keyClick(line, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
-    QTest.keyClicks(line, text)
-    QTest.keyClick(line, Qt.Key.Key_Return)
-    QApplication.processEvents()
 
 
 def walk(

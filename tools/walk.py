@@ -59,6 +59,17 @@ class Walk:
         self.written.append(path)
         return path
 
+    def open(self, button: QWidget, paths: list[Path]) -> None:
+        """Press a button that opens files; the file dialog answers with these."""
+        names = [str(path) for path in paths]
+        one, many = QFileDialog.getOpenFileName, QFileDialog.getOpenFileNames
+        QFileDialog.getOpenFileName = staticmethod(lambda *_, **__: (names[0], ""))
+        QFileDialog.getOpenFileNames = staticmethod(lambda *_, **__: (names, ""))
+        try:
+            press(button)
+        finally:
+            QFileDialog.getOpenFileName, QFileDialog.getOpenFileNames = one, many
+
     def picture(self, name: str) -> None:
         """Write the window as it is on the screen."""
         let_work(lambda: False, 0.3)
