@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_connectome.analyses.connectome import Connectivity
 from napari_connectome.analyses.sparse_connectome import SparseConnectivity
+from napari_connectome.core.connectomes import BOUNDED
 from napari_connectome.widgets.form import ChoiceBox, ParamsForm
 from napari_connectome.widgets.panel import row
 from napari_connectome.widgets.section import Section
@@ -59,7 +60,7 @@ class ConnectivityForm(QWidget):
     def value(self) -> Connectivity | SparseConnectivity:
         """The parameters as they stand; raises `InputError` where they do not go together."""
         if self.choice.currentData() == PLAIN:
-            return self.plain.value
+            return self._plain()
         first = self.sparse.value
         return self.more.value.replace(**{name: getattr(first, name) for name in FIRST})
 
@@ -72,6 +73,12 @@ class ConnectivityForm(QWidget):
             self.plain.value = params
         self.choice.setCurrentIndex(int(sparse))
 
+    def _plain(self) -> Connectivity:
+        """Without the Fisher z of what has none, which was ticked for another kind and is switched off."""
+        values = {field.name: field.value for field in self.plain.container}
+        values["fisher_z"] &= values["kind"] in BOUNDED
+        return Connectivity(**values)
+
     def _on_changed(self, *_: Any) -> None:
         self._show()
         self.changed.emit()
@@ -82,4 +89,6 @@ class ConnectivityForm(QWidget):
         self.plain.setVisible(plain)
         self.sparse.setVisible(not plain)
         self._more_section.setVisible(not plain)
-        self.plain.widget("standardize").setEnabled(self.plain.container["kind"].value == "correlation")
+        kind = self.plain.container["kind"].value
+        self.plain.widget("standardize").setEnabled(kind == "correlation")
+        self.plain.widget("fisher_z").setEnabled(kind in BOUNDED)

@@ -250,8 +250,8 @@ def _glance(data: Any) -> int:
     return zlib.crc32(np.ascontiguousarray(data[::EVERY]).data)
 
 
-def states(entries: Sequence[RunEntry], regressed: Regressed, resample: bool = False) -> list[State]:
-    """How each run stands, also beside the others: the same run twice, and other grids than most are on."""
+def states(entries: Sequence[RunEntry], regressed: Regressed, one_grid: bool = True) -> list[State]:
+    """How each run stands, also beside the others: the same run twice, and, of one grid, other ones than most are on."""
     usual = usual_grid([entry for entry in entries if entry.used])
     before: dict[Any, list[RunEntry]] = {}
     found = []
@@ -261,7 +261,7 @@ def states(entries: Sequence[RunEntry], regressed: Regressed, resample: bool = F
             state = State("left out")
         elif not entry.trouble.sentence and any(entry.is_same(other) for other in known):
             state = State("twice", f"{entry.name} is in the list twice: remove or untick one of the two.")
-        elif not state.sentence and usual is not None and not resample:
+        elif not state.sentence and usual is not None and one_grid:
             state = _on_grid(entry, usual)
         if entry.used:
             known.append(entry)
@@ -271,6 +271,11 @@ def states(entries: Sequence[RunEntry], regressed: Regressed, resample: bool = F
 
 def usual_grid(entries: Sequence[RunEntry]) -> RunEntry | None:
     """The first of the runs whose grid most have; None where there is no run."""
+    return max(by_grid(entries), key=len, default=[None])[0]
+
+
+def by_grid(entries: Sequence[RunEntry]) -> list[list[RunEntry]]:
+    """The runs of each grid, as far as the grids are known."""
     groups: list[list[RunEntry]] = []
     for entry in entries:
         if entry.grid is None:
@@ -280,7 +285,7 @@ def usual_grid(entries: Sequence[RunEntry]) -> RunEntry | None:
             groups.append([entry])
         else:
             same.append(entry)
-    return max(groups, key=len)[0] if groups else None
+    return groups
 
 
 def _on_grid(entry: RunEntry, usual: RunEntry) -> State:

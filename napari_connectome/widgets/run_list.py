@@ -1,4 +1,4 @@
-"""Choosing the runs that are learned from: layers and files, their TR, and what is regressed out of them."""
+"""Choosing runs: layers and files, their TR, and what is regressed out of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from napari_connectome.widgets.confounds import FIRST_CHOICES
 from napari_connectome.widgets.form import ChoiceBox, NumberBox
 from napari_connectome.widgets.panel import Panel, button, row, words
 from napari_connectome.widgets.repetition import USUAL
-from napari_connectome.widgets.run_entry import FAILED, NO_TR, Regressed, RunEntry, State, states, usual_grid
+from napari_connectome.widgets.run_entry import FAILED, NO_TR, Regressed, RunEntry, State, by_grid, states, usual_grid
 from napari_connectome.widgets.run_table import RunTable
 from napari_connectome.widgets.section import Section
 from napari_connectome.widgets.work import Work, WorkBar
@@ -42,6 +42,8 @@ class RunList(QWidget):
     ----------
     panel : Panel
         The dock widget it is part of.
+    one_grid : bool
+        Whether all runs have to be on one grid, to which they may be resampled.
 
     Attributes
     ----------
@@ -52,9 +54,10 @@ class RunList(QWidget):
 
     changed = Signal()
 
-    def __init__(self, panel: Panel) -> None:
+    def __init__(self, panel: Panel, *, one_grid: bool = True) -> None:
         super().__init__()
         self.viewer = panel.viewer
+        self._one_grid = one_grid
         self.entries: list[RunEntry] = []
         self._folder = ""
         self._pending: list[str] = []
@@ -97,8 +100,9 @@ class RunList(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.table)
         column.addLayout(buttons)
-        for part in (WorkBar(self.work), self.account, self.question, self.tr_row, self.resample, self.confounds_section):
+        for part in (WorkBar(self.work), self.account, self.cut_button, self.question, self.tr_row, self.resample):
             column.addWidget(part)
+        column.addWidget(self.confounds_section)
 
     def _build_confounds(self) -> None:
         self.preset = ChoiceBox(list(PRESETS))
@@ -122,7 +126,6 @@ class RunList(QWidget):
         column.addLayout(row("Regress", self.preset))
         column.addLayout(row("Censor over", self.limit))
         column.addLayout(buttons)
-        column.addWidget(self.cut_button)
         self.confounds_section = Section(inside)
 
     def _connect(self) -> None:
@@ -134,7 +137,7 @@ class RunList(QWidget):
         self.resample.toggled.connect(self._on_changed)
         self.seconds.lineEdit().returnPressed.connect(self._use_tr)
 
-    # -- what learning takes ------------------------------------------------------------------------------------------
+    # -- what is taken ------------------------------------------------------------------------------------------------
 
     @property
     def regressed(self) -> Regressed:
@@ -161,10 +164,10 @@ class RunList(QWidget):
         return [entry.source(self.regressed) for entry in self.usable()]
 
     def usable(self) -> list[RunEntry]:
-        """The runs ticked, those of the grid that most have first; `InputError` names one that cannot be used."""
+        """The runs ticked; `InputError` names one that cannot be used. Of one grid, those that are on it come first."""
         if not self.used:
             what = (
-                "no run of the list is ticked: tick those to learn from."
+                "no run of the list is ticked: tick those to use."
                 if self.entries
                 else "there are no runs: add files or open runs."
             )
@@ -172,12 +175,12 @@ class RunList(QWidget):
         troubles = self.troubles()
         if troubles:
             raise InputError(troubles[0][1])
-        others = self._others()
+        others = self._others() if self._one_grid else []
         first = [entry for entry in self.used if entry not in others]
         return [*first, *others]
 
     def troubles(self) -> list[tuple[RunEntry, str]]:
-        """The ticked runs that cannot be learned from, as far as that is known without reading them, with a sentence each."""
+        """The ticked runs that cannot be used, as far as that is known without reading them, with a sentence each."""
         found = zip(self.entries, self._states(), strict=True)
         return [(entry, state.sentence) for entry, state in found if entry.used and state.sentence and not entry.failed]
 
@@ -255,7 +258,7 @@ class RunList(QWidget):
         self._add(entries)
 
     def _ask(self) -> None:
-        paths, _ = QFileDialog.getOpenFileNames(self, "Runs to learn from", self._folder, FILES)
+        paths, _ = QFileDialog.getOpenFileNames(self, "Runs", self._folder, FILES)
         if paths:
             self._folder = str(Path(paths[0]).parent)
             self.add_files(paths)
@@ -377,7 +380,7 @@ class RunList(QWidget):
     # -- what is shown ------------------------------------------------------------------------------------------------
 
     def _states(self) -> list[State]:
-        return states(self.entries, self.regressed, self.resample.isChecked())
+        return states(self.entries, self.regressed, one_grid=self._one_grid and not self.resample.isChecked())
 
     def _on_ticked(self, row: int, used: bool) -> None:
         self.entries[row].used = used
@@ -410,14 +413,19 @@ class RunList(QWidget):
             return EMPTY
         used = [state for entry, state in zip(self.entries, found, strict=True) if entry.used]
         troubled = [state.sentence for state in used if state.sentence and state.word not in (NO_TR, FAILED)]
-        usual = usual_grid(self.used)
-        grid = "" if usual is None or usual.grid is None else f", {usual.grid.size} voxels of {_voxel(usual.grid.voxel_size)}"
-        parts = [f"{some(len(self.used), 'run')}{grid}."]
+        parts = [f"{some(len(self.used), 'run')}{self._grids_in_words()}."]
         if self.resample.isChecked() and self._others():
             parts.append(f"{some(len(self._others()), 'run')} will be resampled to that.")
         if troubled:
             parts.append(f"{some(len(troubled), 'run')} cannot be used: {troubled[0]}")
         return " ".join(parts)
+
+    def _grids_in_words(self) -> str:
+        grids = [group[0].grid for group in by_grid(self.used)]
+        if len(grids) > 1 and not self._one_grid:
+            return f" on {len(grids)} grids"
+        usual = usual_grid(self.used)
+        return "" if usual is None or usual.grid is None else f", {usual.grid.size} voxels of {_voxel(usual.grid.voxel_size)}"
 
 
 def _dropped(event: Any) -> list[str]:

@@ -257,6 +257,34 @@ def test_sparse_connectomes_of_the_series_that_were_read(computing, compute, atl
     assert "alpha" in computing.message.text().lower()
 
 
+def test_fisher_z_is_for_correlations_only(computing, compute, atlas):
+    computing.regions.layer_choice.layer = _labels(computing.regions.viewer, atlas)
+    form = computing.form
+    form.value = nc.Connectivity(fisher_z=True)
+    for kind in ("tangent", "partial_correlation", "covariance"):
+        form.plain.container["kind"].value = kind
+        bounded = kind == "partial_correlation"
+        assert form.plain.widget("fisher_z").isEnabled() == bounded
+        assert form.value == nc.Connectivity(kind=kind, fisher_z=bounded)
+        compute()
+        assert (computing.got[-1].kind, computing.got[-1].fisher_z) == (kind, bounded)
+
+
+def test_runs_on_other_grids_each_get_the_regions_on_their_own(computing, compute, atlas, tmp_path, until):
+    computing.regions.layer_choice.layer = _labels(computing.regions.viewer, atlas)
+    shape = (7, 8, 9)
+    data = np.random.default_rng(0).normal(1000, 5, (40, *shape)).astype(np.float32)
+    other = nc.Run(data, nc.Grid(shape, np.diag([9.0, 9, 9, 1])), 2.0)
+    nc.save(other, tmp_path / "other.nii.gz")
+    computing.runs.add_files([str(tmp_path / "other.nii.gz")])
+    until(lambda: not computing.runs.busy)
+    assert computing.runs.account.text() == "5 runs on 2 grids."
+    compute()
+    (found,) = computing.got
+    script = nc.connectome([nc.region_series(other, atlas.regions, computing.series_parameters())])
+    np.testing.assert_allclose(found.matrices[4], script.matrices[0], atol=1e-6)
+
+
 def test_only_the_form_that_is_chosen_is_seen(computing):
     form = computing.form
     assert form.plain.isVisibleTo(form)

@@ -173,6 +173,21 @@ def test_the_grid_that_most_have_is_the_right_one_and_others_can_be_resampled(ru
     assert [source.name for source in runs.sources()] == ["a", "b", "odd"]
 
 
+def test_runs_on_several_grids_are_no_matter_where_each_is_used_by_itself(runs, write, until, qtbot):
+    from napari_connectome.widgets.run_list import RunList
+
+    several = RunList(runs.panel, one_grid=False)
+    qtbot.addWidget(several)
+    several.add_files([write("odd.nii", shape=(7, 5, 4, T)), write("a.nii"), write("b.nii")])
+    until(lambda: not several.busy)
+    assert states_of(several) == ["ready"] * 3
+    assert several.account.text() == "3 runs on 2 grids."
+    assert not several.resample.isVisibleTo(several)
+    assert [source.name for source in several.sources()] == ["odd", "a", "b"]
+    several.leave_out(several.entries[:1])
+    assert several.account.text() == "2 runs, 6×5×4 voxels of 3 mm."
+
+
 def test_a_layer_and_its_file_are_one_run(runs, add, write, add_run):
     path = write("a.nii.gz")
     add_run(runs.viewer, load_run(path), path=path)
@@ -257,9 +272,31 @@ def test_a_table_that_is_too_long_may_be_cut(runs, add, write, tmp_path):
     add(write("sub-01_bold.nii"))
     assert states_of(runs) == ["confounds"]
     assert "30 rows" in runs.account.text()
+    assert runs.cut_button.isVisibleTo(runs)  # beneath the sentence, not in the section that is closed
     runs.cut_button.click()
+    assert not runs.cut_button.isVisibleTo(runs)
     assert states_of(runs) == ["ready"]
     assert runs.sources()[0].load().confounds.shape == (T, 6)
+
+
+def test_scrubbing_leaves_volumes_of_files_and_layers_out(runs, add, write, small_run, add_run, tmp_path):
+    def scrubbed(n, moved):
+        made = pd.DataFrame(np.random.default_rng(0).normal(size=(n, 8)) * 1e-3, columns=[*MOTION, "csf", "white_matter"])
+        made["std_dvars"], made["framewise_displacement"] = 1.0, 0.1
+        made.loc[moved, "framewise_displacement"] = 0.9
+        return made
+
+    scrubbed(T, 6).to_csv(tmp_path / "sub-01_desc-confounds_timeseries.tsv", sep="\t", index=False)
+    add(write("sub-01_bold.nii"))
+    add_run(runs.viewer, small_run.run, "run", confounds=scrubbed(90, 41))
+    runs.add_open_runs()
+    runs.resample.setChecked(True)  # they are on two grids
+    runs.preset.setCurrentIndex(runs.preset.findData("scrubbing"))
+    runs.preset.activated.emit(runs.preset.currentIndex())
+    of_file, of_layer = (source.load() for source in runs.sources())
+    assert np.flatnonzero(~of_file.keep).tolist() == [6]
+    assert np.flatnonzero(~of_layer.keep).tolist() == [41]
+    assert of_file.confounds.shape[1] == of_layer.confounds.shape[1] == 32
 
 
 def test_a_table_can_be_given_and_taken_away(runs, add, write, tmp_path):
