@@ -89,6 +89,12 @@ def _sparse(options: argparse.Namespace) -> list[measure.Row]:
     return sparse.rows(options.repeats)
 
 
+def _graph(options: argparse.Namespace) -> list[measure.Row]:
+    from benchmarks import graph
+
+    return graph.rows()
+
+
 def _paint(options: argparse.Namespace) -> list[measure.Row]:
     from benchmarks import paint
 
@@ -120,6 +126,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[measure.Row]]] = {
     "network_series": _network_series,
     "connectomes": _connectomes,
     "sparse": _sparse,
+    "graph": _graph,
     "startup": _startup,
 }
 

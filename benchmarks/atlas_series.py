@@ -39,7 +39,7 @@ def maps(grid: Any) -> tuple[Any, Any]:
     return np.ascontiguousarray(found[:, CUT:-CUT, CUT:-CUT, CUT:-CUT]), affine
 
 
-def parcels(grid: Any) -> tuple[Any, Any]:
+def parcels(grid: Any, count: int = PARCELS) -> tuple[Any, Any]:
     """Labels (z, y, x) at 2 mm, int32, whose grid covers the run's, and their affine."""
     from scipy.spatial import cKDTree
 
@@ -48,7 +48,7 @@ def parcels(grid: Any) -> tuple[Any, Any]:
     shape = tuple(int((n - 1) * SHAPE.voxel / FINER) + 1 for n in grid.shape)
     inside = np.repeat(np.repeat(np.repeat(data.brain(SHAPE), 2, 0), 2, 1), 2, 2)[tuple(slice(n) for n in shape)]
     voxels = np.argwhere(inside)
-    centres = voxels[np.random.default_rng(1).choice(len(voxels), PARCELS, replace=False)]
+    centres = voxels[np.random.default_rng(1).choice(len(voxels), count, replace=False)]
     labels = np.zeros(shape, dtype=np.int32)
     labels[inside] = cKDTree(centres).query(voxels)[1] + 1
     return labels, affine

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import time
-from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,75 +10,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks import data, measure
+from benchmarks.screen import WINDOW, Screen
 from tools.mouse import Mouse, let_work
 
 STEPS = 200
 PATIENCE = 600.0  # seconds, for preparing
-WINDOW = (1000, 700)  # pixels
 RADIUS = 25.0  # mm, of the circle the seed is dragged along
-
-
-class Screen:
-    """Notices when a move of the seed has reached the screen: the map refreshed, then drawn, then shown.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    layer : napari.layers.Layer
-        The map, say.
-    event : str
-        What the layer emits when it has been refreshed.
-    """
-
-    def __init__(self, viewer: Any, layer: Any, event: str = "set_data") -> None:
-        self.canvas = viewer.window._qt_viewer.canvas
-        self.layer = layer
-        self.updates = 0
-        self._stage = "shown"
-        self._event = getattr(layer.events, event)
-        self._event.connect(self._on_update)
-        self.canvas._scene_canvas.events.draw.connect(self._on_draw, position="last")
-        self.canvas.native.frameSwapped.connect(self._on_shown)
-
-    def close(self) -> None:
-        """Stop watching."""
-        self._event.disconnect(self._on_update)
-        self.canvas._scene_canvas.events.draw.disconnect(self._on_draw)
-        self.canvas.native.frameSwapped.disconnect(self._on_shown)
-
-    def expect(self) -> None:
-        """From now on, wait for an update."""
-        self._stage = "expected"
-
-    @property
-    def shown(self) -> bool:
-        """Whether what was expected is on the screen."""
-        return self._stage == "shown"
-
-    def times(self, acts: Iterable[Callable[[], None]]) -> list[float]:
-        """Seconds from each act to what it changes on the screen."""
-        seconds = []
-        for act in acts:
-            self.expect()
-            start = time.perf_counter()
-            act()
-            if not let_work(lambda: self.shown, 5.0):
-                raise SystemExit(f"step {len(seconds) + 1} never reached the screen")
-            seconds.append(time.perf_counter() - start)
-        return seconds
-
-    def _on_update(self) -> None:
-        self.updates += 1
-        if self._stage == "expected":
-            self._stage = "updated"
-
-    def _on_draw(self, event: Any) -> None:
-        if self._stage == "updated":
-            self._stage = "drawn"
-
-    def _on_shown(self) -> None:
-        if self._stage == "drawn":
-            self._stage = "shown"
 
 
 def rows(folder: Path) -> list[measure.Row]:

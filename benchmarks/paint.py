@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks import data, measure
-from benchmarks.drag import PATIENCE, WINDOW, Screen
+from benchmarks.drag import PATIENCE
+from benchmarks.screen import WINDOW, Screen
 from tools.mouse import Mouse, let_work
 
 STEPS = 42

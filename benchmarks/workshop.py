@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import measure
-from benchmarks.drag import WINDOW, Screen
+from benchmarks.screen import WINDOW, Screen
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.values import Run
 from tools.mouse import let_work
