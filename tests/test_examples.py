@@ -192,3 +192,128 @@ def seeded_by(networks: nc.Maps, name: str) -> int:
     best = int(weights.mean(axis=1).argmax())
     assert weights[best].min() > 0.05, (name, weights[best])
     return best
+
+
+def image_of(run: nc.Run) -> Any:
+    import nibabel
+
+    return nibabel.Nifti1Image(run.data.T.astype(np.float64), run.grid.affine)
+
+
+def confounds_of(group: list[Any], choice: str) -> list[nc.Run]:
+    from napari_connectome.io.confounds import choose_columns
+
+    return [each.run.replace(confounds=choose_columns(each.run.confounds, choice)) for each in group]
+
+
+def check_atlas_example(folder: Path, runs: list[nc.Run], atlas: nc.Regions) -> None:
+    """What nilearn's example "Extracting signals from a brain parcellation" computes, of all runs."""
+    import nibabel
+    import pandas as pd
+    from nilearn.connectome import ConnectivityMeasure
+    from nilearn.maskers import NiftiLabelsMasker
+
+    labels = nibabel.Nifti1Image(atlas.labels.T.astype(np.int32), atlas.grid.affine)
+    masker = NiftiLabelsMasker(labels, standardize="zscore_sample", detrend=True, standardize_confounds=True)
+    series = [masker.fit_transform(image_of(run), confounds=run.confounds) for run in runs]
+    expected = ConnectivityMeasure(kind="correlation", standardize=True).fit_transform(series)
+    found = nc.load_connectome(folder / "atlas_correlation.npz")
+    assert found.subjects == tuple(run.name for run in runs)
+    assert found.names == tuple(atlas.table["name"])
+    np.testing.assert_allclose(found.matrices, expected, atol=1e-6)
+    table = pd.read_csv(folder / "atlas_correlation.tsv", sep="\t", index_col=0)
+    assert list(table.index) == list(table.columns) == list(found.names)
+    np.testing.assert_allclose(table, expected.mean(axis=0), atol=1e-6)
+    lower = np.abs(expected.mean(axis=0)[np.tril_indices(len(table), -1)])
+    drawn = int((lower >= np.percentile(lower, 90) + 1e-5).sum())  # as plot_connectome's edge_threshold="90%"
+    assert (folder / "atlas_correlation.graphml").read_text().count("<edge ") == drawn
+
+
+def test_atlas_connectome_equals_nilearn(tmp_path: Path) -> None:
+    from napari_connectome.core.phantom import resting_group
+
+    (path,) = [path for path in EXAMPLES if path.stem == "atlas_connectome"]
+    script(path, tmp_path)
+    group = resting_group()
+    check_atlas_example(
+        tmp_path, confounds_of(group, "simple"), nc.make_regions(group[0].regions, nc.Labeling(min_size=1000.0))
+    )
+
+
+def test_atlas_connectome_of_real_runs_and_schaefers_regions(real_data: Path, tmp_path: Path) -> None:
+    (path,) = [path for path in EXAMPLES if path.stem == "atlas_connectome"]
+    (atlas,), names = (real_data / "atlas").glob("Schaefer*.nii.gz"), real_data / "atlas" / "schaefer100x7NodeNames.txt"
+    files = sorted((real_data / "rest_group").glob("*.nii.gz"))
+    script(path, tmp_path, "--names", names, "--tr", "2", atlas, *files)
+    check_atlas_example(tmp_path, [nc.load_run(file, tr=2.0) for file in files], nc.load_regions(atlas, names=names))
+
+
+def check_sparse_example(folder: Path, runs: list[nc.Run], atlas: nc.Regions, refinements: int = 4) -> None:
+    """What nilearn's example "Group Sparse inverse covariance for multi-subject connectome" computes."""
+    import warnings
+
+    import nibabel
+    from nilearn.connectome import GroupSparseCovarianceCV
+    from nilearn.maskers import NiftiMapsMasker
+    from sklearn.covariance import GraphicalLassoCV
+
+    from napari_connectome.core.group_sparse import group_sparse, objective
+
+    assert atlas.maps is not None
+    masker = NiftiMapsMasker(
+        nibabel.Nifti1Image(atlas.maps.T.astype(np.float64), atlas.grid.affine),
+        resampling_target="data",
+        detrend=True,
+        high_variance_confounds=True,
+        high_pass=0.01,
+        t_r=2.0,
+        standardize="zscore_sample",
+        standardize_confounds=True,
+    )
+    series = [masker.fit_transform(image_of(run), confounds=run.confounds) for run in runs]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # fits of small alphas that they end early
+        theirs = GroupSparseCovarianceCV(n_refinements=refinements).fit(series)
+        alone = GraphicalLassoCV().fit(np.concatenate(series))
+    group, single = (nc.load_connectome(folder / f"sparse_{method}.npz") for method in ("group", "single"))
+    assert isinstance(group, nc.SparseConnectome)
+    assert isinstance(single, nc.SparseConnectome)
+    np.testing.assert_allclose(group.covariances, theirs.covariances_.transpose(2, 0, 1), atol=1e-5)
+    assert group.subjects == tuple(run.name for run in runs)
+    assert group.names == single.names == tuple(atlas.table["name"])
+    step = 0.01 ** (1 / 3)  # from one alpha of the first grid to the next
+    assert step <= group.alpha / theirs.alpha_ <= 1 / step
+    assert max(group.gap, single.gap) <= 1e-6  # no precisions have an objective lower by more, nilearn's neither
+    shares = np.full(len(runs), 1 / len(runs))
+    ours = group_sparse(group.covariances, shares, theirs.alpha_, gap=1e-6).precisions
+    mine, other = (
+        objective(each, group.covariances, shares, theirs.alpha_) for each in (ours, theirs.precisions_.transpose(2, 0, 1))
+    )
+    assert mine <= other + 1e-6
+    np.testing.assert_allclose(single.alpha, alone.alpha_, rtol=1e-3)
+    np.testing.assert_allclose(single.precisions[0], alone.precision_, atol=0.02 * np.abs(alone.precision_).max())
+
+
+def test_group_sparse_connectome_equals_nilearn(tmp_path: Path) -> None:
+    from napari_connectome.core.phantom import resting_group
+
+    (path,) = [path for path in EXAMPLES if path.stem == "group_sparse_connectome"]
+    script(path, tmp_path)
+    group = resting_group()
+    maps = nc.extract_regions(group[0].networks, nc.RegionExtraction(threshold=0.5, strategy="ratio_n_voxels"))
+    # Phantoms are far from sparse, and the refined small alphas take nilearn minutes. They come to the same.
+    check_sparse_example(tmp_path, confounds_of(group, "motion 6"), maps, refinements=1)
+
+
+def test_group_sparse_connectome_of_real_runs_and_difumos_maps(real_data: Path, tmp_path: Path) -> None:
+    """Of every eighth of its 128 maps: nilearn takes most of an hour for all."""
+    import nibabel
+
+    (path,) = [path for path in EXAMPLES if path.stem == "group_sparse_connectome"]
+    (difumo,) = (real_data / "atlas").glob("DiFuMo*.nii.gz")
+    image = nibabel.load(difumo)
+    some = tmp_path / "some_maps.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(np.asarray(image.dataobj[..., ::8], dtype=np.float32), image.affine), some)
+    files = sorted((real_data / "rest_group").glob("*.nii.gz"))
+    script(path, tmp_path, "--tr", "2", some, *files)
+    check_sparse_example(tmp_path, [nc.load_run(file, tr=2.0) for file in files], nc.load_regions(some))
