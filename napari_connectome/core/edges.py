@@ -61,8 +61,41 @@ class Edges:
         nilearn adds 1e-5 to it, so that the edge that lies on it is left out. A pair that is NaN is no edge here and counts for
         nothing; nilearn counts it as a 0.
         """
-        if not 0 <= percent <= 100:
-            raise InputError(f"the share of edges to keep is {percent} % and must be between 0 and 100.")
-        if not len(self):
-            return 0.0
-        return float(np.percentile(np.abs(self.weights), 100 - percent)) + (1e-5 if percent < 100 else 0.0)
+        return _limit(np.abs(self.weights), percent)
+
+
+def strongest_edges(matrix: Array, percent: float) -> tuple[Edges, float, int]:
+    """What ``Edges.of(matrix).strongest(percent)`` is, without sorting the others: for a matrix that is seen only once.
+
+    Parameters
+    ----------
+    matrix : (r × r) array
+        Symmetric.
+    percent : float
+        Of all edges, as for `Edges.strongest`.
+
+    Returns
+    -------
+    edges : Edges
+    limit : float
+        The magnitude from which on they are shown, ``Edges.of(matrix).limit(percent)``.
+    count : int
+        How many edges there are in all.
+    """
+    weights = np.asarray(matrix, dtype=np.float64)[np.tri(len(matrix), k=-1, dtype=bool)]
+    sizes = np.abs(weights)
+    known = np.isfinite(sizes)
+    limit = _limit(sizes if known.all() else sizes[known], percent)
+    strong = np.flatnonzero(known & (sizes >= limit) & (sizes > 0))
+    places = strong[np.argsort(-sizes[strong], kind="stable")]
+    rows = ((1 + np.sqrt(1 + 8 * places)) / 2).astype(np.int64)  # row by row, the triangle has r (r - 1) / 2 before row r
+    return Edges(rows, places - rows * (rows - 1) // 2, weights[places]), limit, int(np.count_nonzero(known))
+
+
+def _limit(sizes: Array, percent: float) -> float:
+    """See `Edges.limit`; of magnitudes in any order."""
+    if not 0 <= percent <= 100:
+        raise InputError(f"the share of edges to keep is {percent} % and must be between 0 and 100.")
+    if not len(sizes):
+        return 0.0
+    return float(np.percentile(sizes, 100 - percent)) + (1e-5 if percent < 100 else 0.0)

@@ -12,7 +12,7 @@ from napari.layers import Points, Surface, Vectors
 from psygnal import Signal
 
 from napari_connectome.core.connectomes import Connectome
-from napari_connectome.core.edges import Edges
+from napari_connectome.core.edges import Edges, strongest_edges
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.values import Maps, Regions, Volume
 from napari_connectome.core.words import some
@@ -90,6 +90,7 @@ class ConnectomeGraph(OfViewer):
         edges: Edges | None = None,
         *,
         matrix: Array | None = None,
+        passing: bool = False,
     ) -> None:
         """Show a connectome in place of that of before.
 
@@ -103,6 +104,8 @@ class ConnectomeGraph(OfViewer):
             Those to show; the strongest 5 % where not given.
         matrix : (r × r) array, optional
             The numbers of its edges where these are others than its own, such as the t of a test of them.
+        passing : bool
+            Whether others follow at once, as under a brush: those who listen to the layers are told when `settle` is called.
 
         Raises
         ------
@@ -120,12 +123,19 @@ class ConnectomeGraph(OfViewer):
         self._places = places_of(self.viewer, mm)
         self._placed = np.flatnonzero(np.isfinite(mm).all(axis=1))
         start = not self._callbacks_on()
-        self._show_edges(Edges.of(matrix).strongest(STRONGEST) if edges is None else edges)
+        self._show_edges(strongest_edges(matrix, STRONGEST)[0] if edges is None else edges, tell_of_it=not passing)
         self._show_nodes()
+        if not passing:
+            self.settle()
         if start:
             self.viewer.mouse_drag_callbacks.append(self._on_press)
         if self._light is not None:
             self.light(*self._light, go=False)
+
+    def settle(self) -> None:
+        """Tell those who listen to the layers of what was shown in passing."""
+        self._lines.settle(self.viewer)
+        self._nodes.settle(self.viewer)
 
     def edges(self, edges: Edges) -> None:
         """Show these edges of the connectome in place of those of before: quick enough to follow a slider."""
@@ -197,7 +207,7 @@ class ConnectomeGraph(OfViewer):
             viewer.mouse_drag_callbacks.remove(self._on_press)
         self._connectome, self._edges = None, Edges.of(np.empty((0, 0)))
 
-    def _show_edges(self, edges: Edges) -> None:
+    def _show_edges(self, edges: Edges, *, tell_of_it: bool = True) -> None:
         connectome = self._connectome
         assert connectome is not None
         r = len(connectome.names)
@@ -207,7 +217,7 @@ class ConnectomeGraph(OfViewer):
             )
         self._edges = self._between_placed(edges)
         width = WIDTH * node_size(len(self._placed))
-        self._lines.show(self.viewer, self._edges, connectome.names, self._places, self.limit, width)
+        self._lines.show(self.viewer, self._edges, connectome.names, self._places, self.limit, width, tell_of_it=tell_of_it)
 
     def _show_nodes(self) -> None:
         connectome = self._connectome

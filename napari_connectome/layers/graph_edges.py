@@ -35,6 +35,7 @@ class GraphEdges:
     def __init__(self, *, lit: bool = False) -> None:
         self._lit = lit
         self._role = LIT_EDGES if lit else EDGES
+        self._untold = False
 
     def layer(self, viewer: ViewerModel) -> Vectors | None:
         """The layer; None before it is made, and after somebody took it away."""
@@ -42,7 +43,15 @@ class GraphEdges:
         return layer if isinstance(layer, Vectors) else None
 
     def show(
-        self, viewer: ViewerModel, edges: Edges, names: Sequence[str], places: Array, limit: float, width: float
+        self,
+        viewer: ViewerModel,
+        edges: Edges,
+        names: Sequence[str],
+        places: Array,
+        limit: float,
+        width: float,
+        *,
+        tell_of_it: bool = True,
     ) -> Vectors:
         """Show edges in place of those of before; quick enough to follow a slider.
 
@@ -59,6 +68,8 @@ class GraphEdges:
             The weight of the last colour.
         width : float
             In mm, for a new layer.
+        tell_of_it : bool
+            Whether those who listen to the layer are told, the viewer among them: `settle` does so later where not.
         """
         edges = _weakest_first(edges)
         data = np.stack([places[edges.rows], places[edges.columns] - places[edges.rows]], axis=1)
@@ -74,8 +85,17 @@ class GraphEdges:
             if len(data):
                 layer.edge_color = colors
         layer.refresh(thumbnail=False, highlight=False, extent=False)  # edges end where regions are, which have the extent
-        layer.events.data(value=layer.data)
+        self._untold = True
+        if tell_of_it:
+            self.settle(viewer)
         return layer
+
+    def settle(self, viewer: ViewerModel) -> None:
+        """Tell those who listen to the layer of edges they were not told of."""
+        layer = self.layer(viewer) if self._untold else None
+        self._untold = False
+        if layer is not None:
+            layer.events.data(value=layer.data)
 
     def remove(self, viewer: ViewerModel) -> None:
         """Take the layer away."""

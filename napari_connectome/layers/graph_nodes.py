@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from napari.components import ViewerModel
 from napari.layers import Points
+from napari.layers.base import ActionType
 
 from napari_connectome.layers import results
 from napari_connectome.layers.graph_places import OWNER, UNIT, graph_kwargs
@@ -48,6 +49,7 @@ class GraphNodes:
         self._role = LIT_NODES if lit else NODES
         self._written: Array | None = None
         self._size = 0.0
+        self._moved = False
 
     def layer(self, viewer: ViewerModel) -> Points | None:
         """The layer; None before it is made, and after somebody took it away or put points of theirs into it."""
@@ -77,7 +79,10 @@ class GraphNodes:
         features = pd.DataFrame({"name": np.array(list(names), dtype=object), **dict(zip("xyz", mm.T, strict=True))})
         if layer is None:
             return self._add(viewer, features, places, size)
-        if np.array_equal(layer.data, places) and list(layer.features["name"]) == list(names):
+        same = len(layer.data) == len(places) and list(layer.features["name"]) == list(names)
+        if same and size == self._size:
+            if not np.array_equal(layer.data, places):
+                self._move(layer, places, mm)
             return layer
         sizes = np.unique(layer.size)
         if len(layer.data) != len(places):
@@ -89,6 +94,25 @@ class GraphNodes:
         layer.editable = False
         self._size = size
         return layer
+
+    def _move(self, layer: Points, places: Array, mm: Array) -> None:
+        """Put the same regions elsewhere: quick, to follow a brush that changes one of them; see `settle`."""
+        self._written = places.copy()
+        with layer.events.blocker_all():  # what belongs to each, its size and its name, would be made anew
+            layer.data = places.copy()
+            layer.features[list("xyz")] = mm
+            layer.editable = False
+        layer.refresh(thumbnail=False, highlight=False, extent=False)
+        self._moved = True
+
+    def settle(self, viewer: ViewerModel) -> None:
+        """Tell those who listen to the layer, the viewer among them, of regions that moved: what takes too long for a brush."""
+        layer = self.layer(viewer) if self._moved else None
+        self._moved = False
+        if layer is not None:
+            layer.refresh()
+            every = tuple(range(len(layer.data)))
+            layer.events.data(value=layer.data, action=ActionType.CHANGED, data_indices=every, vertex_indices=((),))
 
     def at(self, viewer: ViewerModel, event: Any) -> int | None:
         """Row of the region under the mouse."""

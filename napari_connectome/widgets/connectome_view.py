@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from napari_connectome.analyses.edge_account import edge_account
 from napari_connectome.core.connectomes import Connectome
-from napari_connectome.core.edges import Edges
+from napari_connectome.core.edges import Edges, strongest_edges
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.orderings import ORDERS, Ordering, order_of
 from napari_connectome.core.values import Maps, Regions
@@ -77,7 +77,11 @@ class ConnectomeView(QWidget):
         self._read: RunSeries | None = None
         self._provenance: dict[str, Any] = {}
         self._wide = 0
-        self._edges = Edges.of(np.empty((0, 0)))
+        self._around: Regions | Maps | None = None
+        self._renewed = False
+        self._values = np.empty((0, 0))
+        self._all: Edges | None = None  # sorted when the slider first asks for it
+        self._strong, self._least, self._count = strongest_edges(self._values, STRONGEST)
         self._build()
         self._soon = panel.timer(0, self._on_share)  # a slider tells of more steps than can be drawn
         panel.follow(self.graph.picked, self._on_node)
@@ -180,53 +184,88 @@ class ConnectomeView(QWidget):
         self._draw_brain()
         self._draw()
 
+    def renew(self, connectome: Connectome, regions: Chosen | None = None, read: RunSeries | None = None) -> None:
+        """Show what the connectome has become, now that one of its regions or some were changed: quick, to follow a brush.
+
+        Run, order, share, lit pair and zoom stay. What takes longer waits for `finish`: the order found anew, and the surface
+        of the brain. Where the regions or runs are others than before, all is shown anew.
+
+        Parameters
+        ----------
+        connectome, regions, read
+            As for `show_connectome`.
+        """
+        before = self.connectome
+        if before is None or before.names != connectome.names or before.subjects != connectome.subjects:
+            self.show_connectome(connectome, regions, read, self._provenance)
+            return
+        self.connectome, self._regions, self._read = connectome, regions, read
+        self._renewed = True
+        self._take()
+        self.matrix.renew(self._values, self._least)
+        self._show_graph(passing=True)
+        self._explain_again()
+
+    def finish(self) -> None:
+        """Do what `renew` put off."""
+        if self._renewed:
+            self._renewed = False
+            self.graph.settle()
+            self._draw_brain()
+            self._draw_matrix()
+
     def _draw(self, *_: Any) -> None:
         """Show the matrix that is chosen, and its edges."""
-        connectome = self.connectome
-        if connectome is None:
+        if self.connectome is None:
             return
         self._explain(None)
-        self._edges = Edges.of(self._matrix())
+        self._take()
         self._draw_matrix()
+        self._show_graph()
+        self.graph.hide_unconnected(self.hide_box.isChecked())
+
+    def _take(self) -> None:
+        """Take the matrix that is chosen, and its strongest edges."""
+        assert self.connectome is not None
+        self._values = self.connectome.mean if self.subject is None else self.connectome.matrices[self.subject]
+        self._all = None
+        self._strong, self._least, self._count = strongest_edges(self._values, self.share.number)
+
+    def _show_graph(self, *, passing: bool = False) -> None:
+        """Show the regions and the strongest edges in the viewer."""
+        assert self.connectome is not None
         try:
-            self.graph.show(connectome, self.subject, self._shown())
+            self.graph.show(self.connectome, self.subject, self._strong, matrix=self._values, passing=passing)
         except InputError as error:
             self.account.setText(as_sentence(str(error)))
             return
-        self.graph.hide_unconnected(self.hide_box.isChecked())
         self._tell()
 
     def _draw_brain(self, *_: Any) -> None:
         around = self._regions if isinstance(self._regions, Regions | Maps) and self.brain_box.isChecked() else None
-        self.graph.brain(around)
+        if around is None or around is not self._around or self.graph.brain_layer is None:
+            self._around = around
+            self.graph.brain(around)
 
     def _draw_matrix(self) -> None:
         connectome = self.connectome
         assert connectome is not None
         table = self._regions.table if isinstance(self._regions, Regions) else None
+        if table is not None and len(table) != len(connectome.names):
+            table = None  # of before a stroke that made a region, or took one away
         self.ordering = order_of(connectome, self.order_choice.currentData(), table, subject=self.subject)
         blocks = self.ordering.blocks
         if MEMBERS * len(blocks) > len(connectome.names):  # names that tell no network: all lines, and no picture
             blocks = ()
         self.matrix.show_matrix(
-            self._matrix(),
+            self._values,
             connectome.names,
             connectome.kind,
             self.ordering.order,
             blocks=blocks,
             fisher_z=connectome.fisher_z,
         )
-        self.matrix.set_threshold(self._limit())
-
-    def _matrix(self) -> Array:
-        assert self.connectome is not None
-        return self.connectome.mean if self.subject is None else self.connectome.matrices[self.subject]
-
-    def _limit(self) -> float:
-        return self._edges.limit(self.share.number)
-
-    def _shown(self) -> Edges:
-        return self._edges.above(self._limit())
+        self.matrix.set_threshold(self._least)
 
     def _share_soon(self, percent: float) -> None:
         self._soon.start()
@@ -234,8 +273,12 @@ class ConnectomeView(QWidget):
     def _on_share(self) -> None:
         if self.connectome is None:
             return
-        self.matrix.set_threshold(self._limit())
-        self.graph.edges(self._shown())
+        if self._all is None:
+            self._all = Edges.of(self._values)  # once, so that each step of the slider is a cut
+        self._least = self._all.limit(self.share.number)
+        self._strong = self._all.above(self._least)
+        self.matrix.set_threshold(self._least)
+        self.graph.edges(self._strong)
         self._tell()
 
     def _on_order(self, *_: Any) -> None:
@@ -247,10 +290,10 @@ class ConnectomeView(QWidget):
 
     def _tell(self) -> None:
         """How many edges are shown, and from which magnitude on."""
-        n = len(self._shown())
+        n = len(self._strong)
         if n:
             share = f"The strongest {self.share.number:g} % of edges:" if self.share.number < 100 else "All edges:"
-            self.account.setText(f"{share} {n:,} of {len(self._edges):,}, from a magnitude of {self._limit():.3g}.")
+            self.account.setText(f"{share} {n:,} of {self._count:,}, from a magnitude of {self._least:.3g}.")
         else:
             self.account.setText("No edge is strong enough: show a larger share of them.")
 
@@ -260,7 +303,7 @@ class ConnectomeView(QWidget):
         assert connectome is not None
         assert ordering is not None
         if Path(path).suffix.lower() == ".graphml":
-            save_connectome(connectome, path, subject=self.subject, edges=self._shown(), provenance=self._provenance)
+            save_connectome(connectome, path, subject=self.subject, edges=self._strong, provenance=self._provenance)
         else:
             save_connectome(connectome.take(ordering.order), path, subject=self.subject, provenance=self._provenance)
 
@@ -284,6 +327,12 @@ class ConnectomeView(QWidget):
         self.matrix.light(i)
         self.graph.light(i, go=False)
 
+    def _explain_again(self) -> None:
+        """Say of what is lit what there is of it now."""
+        i, j = self.matrix.lit
+        if i >= 0 and self.pair.text():
+            self._explain(i, None if j < 0 else j)
+
     def _explain(self, i: int | None, j: int | None = None) -> None:
         """Say what there is of a region or a pair; and of a pair, what its value rests on."""
         connectome = self.connectome
@@ -292,11 +341,11 @@ class ConnectomeView(QWidget):
         if i is None:
             self.pair.setText("")
         elif j is None or i == j:
-            edges = self._shown()
+            edges = self._strong
             count = int(((edges.rows == i) | (edges.columns == i)).sum())
             self.pair.setText(f"{connectome.names[i]}: {some(count, 'edge')} shown.")
         else:
-            value = self._matrix()[i, j]
+            value = self._values[i, j]
             number = "no value" if np.isnan(value) else f"{value:.3g}"
             where = self.subject_choice.currentText()
             self.pair.setText(f"{connectome.names[i]} – {connectome.names[j]}: {number} ({where}).")

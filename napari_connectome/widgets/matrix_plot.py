@@ -63,6 +63,7 @@ class MatrixPlot(Plot):
         self._kept: Array | None = None
         self._limit, self._threshold, self._unit = 1.0, 0.0, ""
         self._step, self._whole = 1, False
+        self._ramp: Array = np.empty((0, 3), dtype=np.uint8)
         self._under, self._pick, self._lit = NOBODY, NOBODY, NOBODY
         self._image = pg.ImageItem(axisOrder="row-major")
         self._bar = pg.ColorBarItem(width=BAR, interactive=False, colorMapMenu=False)
@@ -134,7 +135,7 @@ class MatrixPlot(Plot):
         same = words == self._names and np.array_equal(where, self._order)
         self._matrix, self._names, self._order, self._blocks = values, words, where, tuple(blocks)
         self._kept = None
-        self._limit = limit or symmetric_limit(values[~np.eye(len(values), dtype=bool)])
+        self._limit = limit or _limit_of(values)
         self._unit = WORDS.get(kind, kind) if not fisher_z else f"Fisher z of {WORDS.get(kind, kind)}"
         shown = [words[i] for i in where]
         for axis in (self._rows, self._columns):
@@ -147,6 +148,32 @@ class MatrixPlot(Plot):
             self._arrange()
             self._show_all()
             self.light(*self._lit)
+
+    def renew(self, matrix: npt.ArrayLike, threshold: float) -> None:
+        """Show what the matrix of the same regions has become: quick where few cells changed, to follow a brush.
+
+        Parameters
+        ----------
+        matrix : (r, r) array
+            As given to `show_matrix` before, some cells with other values.
+        threshold : float
+            The magnitude below which cells are gray.
+        """
+        values, before = np.asarray(matrix, dtype=np.float64), self._matrix
+        if values.shape != before.shape:
+            raise ValueError(f"a matrix of shape {values.shape} in place of one of {before.shape}")
+        self._matrix, self._threshold = values, float(threshold)
+        limit = _limit_of(values)
+        if limit != self._limit:
+            self._limit = limit
+            self._count()
+        else:
+            changed = (values != before) & ~(np.isnan(values) & np.isnan(before))
+            rows, columns = np.nonzero(changed)
+            place = np.argsort(self._order)
+            where = place[rows], place[columns]
+            self._numbers[where], self._size[where] = self._numbered(values[rows, columns])
+        self._draw()
 
     def clear(self) -> None:
         """Take the matrix away."""
@@ -202,13 +229,16 @@ class MatrixPlot(Plot):
 
     def _count(self) -> None:
         """Give each cell the number of its colour, were there no threshold."""
-        values = self._shown()
+        self._numbers, self._size = self._numbered(self._shown())
+
+    def _numbered(self, values: Array) -> tuple[Array, Array]:
+        """The numbers of the colours of values, and their magnitudes."""
         unknown = np.isnan(values)
         with np.errstate(over="ignore"):
             steps = np.clip(np.rint(np.where(unknown, 0.0, values) * ((LAST - ZERO) / self._limit)), FIRST - ZERO, LAST - ZERO)
-        self._numbers = (steps + ZERO).astype(np.uint8)
-        self._numbers[unknown] = UNKNOWN
-        self._size = np.where(unknown, np.inf, np.abs(values))  # what has no value is below no threshold
+        numbers = (steps + ZERO).astype(np.uint8)
+        numbers[unknown] = UNKNOWN
+        return numbers, np.where(unknown, np.inf, np.abs(values))  # what has no value is below no threshold
 
     def _draw(self) -> None:
         """Show the cells and the colorbar at the threshold."""
@@ -222,10 +252,17 @@ class MatrixPlot(Plot):
         seen = _strongest(numbers, self._step)
         self._image.setImage(seen, levels=(0, 255), lut=self._colors)
         self._image.setRect(0, 0, self._step * len(seen), self._step * len(seen))
+        self._draw_bar()
+
+    def _draw_bar(self) -> None:
+        """Show the colours and the limit beside the matrix, where they are others than before."""
         ramp = self._colors[FIRST:].copy()
         ramp[np.abs(np.linspace(-self._limit, self._limit, len(ramp))) < self._threshold] = self._colors[BELOW]
-        self._bar.setColorMap(self._pg.ColorMap(np.linspace(0, 1, len(ramp)), ramp))
-        self._bar.setLevels((-self._limit, self._limit))
+        if not np.array_equal(ramp, self._ramp):
+            self._ramp = ramp
+            self._bar.setColorMap(self._pg.ColorMap(np.linspace(0, 1, len(ramp)), ramp))
+        if self._bar.levels() != (-self._limit, self._limit):
+            self._bar.setLevels((-self._limit, self._limit))
 
     def _cells_a_pixel(self) -> int:
         """How many cells lie beside each other in a pixel of the screen; 1 where each has its own, as in a saved picture."""
@@ -325,6 +362,11 @@ class MatrixPlot(Plot):
             axis.setTextPen(ink)
         self._draw()
         return ink
+
+
+def _limit_of(values: Array) -> float:
+    """The magnitude of the last colour: the largest off the diagonal, rounded up."""
+    return symmetric_limit(values[~np.eye(len(values), dtype=bool)])
 
 
 def _strongest(numbers: Array, step: int) -> Array:

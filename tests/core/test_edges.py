@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from nilearn._utils.param_validation import check_threshold
 from scipy.stats import scoreatpercentile
 
-from napari_connectome.core.edges import Edges
+from napari_connectome.core.edges import Edges, strongest_edges
 from napari_connectome.core.errors import InputError
 
 VALUES = st.one_of(st.floats(-1, 1), st.sampled_from([0.0, -0.0, 0.25, -0.25, 0.5, -0.5]))
@@ -94,3 +94,25 @@ def test_a_share_is_a_share(percent):
     with pytest.raises(InputError, match="must be between 0 and 100"):
         Edges.of(np.eye(3)).limit(percent)
     assert Edges.of(np.eye(1)).limit(20) == 0
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(matrices(), st.floats(0, 100) | st.sampled_from([0.0, 5.0, 50.0, 100.0]))
+def test_the_strongest_are_the_same_without_sorting_the_others(matrix, percent):
+    every = Edges.of(matrix)
+    wanted = every.strongest(percent)
+    edges, limit, count = strongest_edges(matrix, percent)
+    assert (limit, count) == (every.limit(percent), len(every))
+    for field in ("rows", "columns", "weights"):
+        np.testing.assert_array_equal(getattr(edges, field), getattr(wanted, field))
+
+
+def test_the_strongest_of_many_regions_lead_to_the_right_ones():
+    rng = np.random.default_rng(0)
+    matrix = rng.standard_normal((1500, 1500))
+    matrix = matrix + matrix.T
+    edges, _, count = strongest_edges(matrix, 100.0)
+    assert count == len(edges) == 1500 * 1499 // 2
+    np.testing.assert_array_equal(matrix[edges.rows, edges.columns], edges.weights)
+    assert (edges.rows > edges.columns).all()
+    assert np.unique(edges.rows * 1500 + edges.columns).size == count

@@ -202,7 +202,7 @@ def test_regions_without_edges_can_be_hidden(look, set_share):
     nodes = look.graph.nodes_layer
     everywhere = int(np.count_nonzero(nodes.shown))
     look.hide_box.setChecked(True)
-    ends = len(set(look._edges.strongest(5.0).rows) | set(look._edges.strongest(5.0).columns))
+    ends = len(set(look._strong.rows) | set(look._strong.columns))
     assert int(np.count_nonzero(look.graph.nodes_layer.shown)) == ends < everywhere == R
     set_share(100.0)
     assert int(np.count_nonzero(look.graph.nodes_layer.shown)) == R
