@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_connectome.analyses.brain_mask import brain_mask as brain_mask
     from napari_connectome.analyses.computed_confounds import CompCor as CompCor
+    from napari_connectome.analyses.computed_confounds import ComputedConfounds as ComputedConfounds
     from napari_connectome.analyses.computed_confounds import HighVariance as HighVariance
     from napari_connectome.analyses.computed_confounds import compcor as compcor
+    from napari_connectome.analyses.computed_confounds import computed_confounds as computed_confounds
     from napari_connectome.analyses.computed_confounds import global_signal as global_signal
     from napari_connectome.analyses.computed_confounds import high_variance_confounds as high_variance_confounds
     from napari_connectome.analyses.condition_test import ConditionTest as ConditionTest
@@ -66,6 +68,7 @@ __version__ = "0.1.0"
 _HOME = {
     "Cleaning": "core.cleaning",
     "CompCor": "analyses.computed_confounds",
+    "ComputedConfounds": "analyses.computed_confounds",
     "ConditionTest": "analyses.condition_test",
     "Connectivity": "analyses.connectome",
     "Connectome": "core.connectomes",
@@ -93,6 +96,7 @@ _HOME = {
     "clean": "core.cleaning",
     "cluster_executor": "studies.cluster",
     "compcor": "analyses.computed_confounds",
+    "computed_confounds": "analyses.computed_confounds",
     "condition_test": "analyses.condition_test",
     "connectome": "analyses.connectome",
     "connectome_of_runs": "studies.connectome_of_runs",

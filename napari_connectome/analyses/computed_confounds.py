@@ -37,6 +37,12 @@ class HighVariance(Params):
         2.0, "Share of the voxels that are taken: those that vary most.", unit="%", low=0.0, high=100.0, step=0.5
     )
     detrend: bool = param(True, "Take a straight line out of each voxel first.")
+    within: str = param(
+        "image",
+        "Where they are looked for if no mask is given: in the whole image, as nilearn does, what moves outside the head "
+        "included; or in the brain mask of the run.",
+        choices=("image", "brain"),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +67,80 @@ class CompCor(Params):
     )  # fmt: skip
 
 
+@dataclass(frozen=True, kw_only=True)
+class ComputedConfounds(Params):
+    """Which confounds are computed from a run itself, and how."""
+
+    global_signal: bool = param(False, "The mean of the brain in each volume.")
+    high_variance: bool = param(False, "Components of the voxels that vary most, which are mostly noise.")
+    compcor: bool = param(
+        False,
+        "Components of tissues without neural signal, and the slow cosines that were taken out of these first.",
+        title="CompCor",
+    )
+    of_high_variance: HighVariance = param(HighVariance(), "How components of the voxels that vary most are made.")
+    of_compcor: CompCor = param(CompCor(), "How components of tissues are made.")
+
+    @property
+    def any(self) -> bool:
+        """Whether there is something to compute."""
+        return self.global_signal or self.high_variance or self.compcor
+
+
+def computed_confounds(
+    run: Run,
+    params: ComputedConfounds | None = None,
+    *,
+    mask: Volume | None = None,
+    tissue: Volume | Regions | Iterable[Volume | Regions] = (),
+    progress: Progress = silent,
+) -> pd.DataFrame:
+    """Return all confounds of a run that are to be computed from it, in one table.
+
+    Parameters
+    ----------
+    run : Run
+        Censored volumes have no part in them.
+    params : ComputedConfounds
+    mask : Volume, optional
+        The brain, for the global signal and the voxels that vary most.
+    tissue : Volume, Regions or several of them
+        For CompCor.
+    progress : Progress
+
+    Returns
+    -------
+    (t × n) DataFrame
+        What `global_signal`, `high_variance_confounds` and `compcor` give, and the slow cosines that go with the last.
+
+    Raises
+    ------
+    InputError
+        Among others where CompCor is asked for and no tissue is given.
+    """
+    expect("the run", run, Run)
+    params = ComputedConfounds.given(params)
+    made = [pd.DataFrame(index=range(run.n_volumes))]
+    if params.global_signal:
+        made.append(global_signal(run, mask, part(progress, 0.0, 0.3)))
+    if params.high_variance:
+        made.append(high_variance_confounds(run, params.of_high_variance, mask=mask, progress=part(progress, 0.3, 0.6)))
+    if params.compcor:
+        made.append(compcor(run, tissue, params.of_compcor, progress=part(progress, 0.6, 1.0)))
+        slow = cosine_drifts(run.n_volumes, params.of_compcor.high_pass, run.tr)
+        made.append(pd.DataFrame(slow, columns=[f"cosine_{i:02d}" for i in range(slow.shape[1])]))
+    return pd.concat(made, axis=1)
+
+
+def with_computed(run: Run, computed: pd.DataFrame) -> Run:
+    """The run with these confounds beside its own; a column that it has already, as of the same name, is called "computed"."""
+    if run.confounds is None or not computed.shape[1]:
+        return run.replace(confounds=computed) if computed.shape[1] else run
+    taken = set(map(str, run.confounds.columns))
+    computed = computed.rename(columns={name: f"{name} computed" for name in computed.columns if name in taken})
+    return run.replace(confounds=pd.concat([run.confounds.reset_index(drop=True), computed], axis=1))
+
+
 def high_variance_confounds(
     run: Run, params: HighVariance | None = None, *, mask: Volume | None = None, progress: Progress = silent
 ) -> pd.DataFrame:
@@ -72,8 +152,7 @@ def high_variance_confounds(
         Censored volumes have no part in choosing the voxels and components.
     params : HighVariance
     mask : Volume, optional
-        Where to look; the nearest voxels where it is on another grid. The whole image, as in nilearn, where not given: then
-        what moves outside the head counts as well.
+        Where to look; the nearest voxels where it is on another grid. Where not given, `params.within` decides.
     progress : Progress
 
     Returns
@@ -94,6 +173,9 @@ def high_variance_confounds(
     expect("the run", run, Run)
     params = HighVariance.given(params)
     keep = _kept(run)
+    if mask is None and params.within == "brain":
+        mask = brain_mask(run, "auto", part(progress, 0.0, 0.2))
+        progress = part(progress, 0.2, 1.0)
     voxels = np.arange(int(np.prod(run.grid.shape))) if mask is None else _inside(mask, run, "the mask", 0.5)
     line = np.column_stack([np.ones(run.n_volumes), np.arange(run.n_volumes)]) if params.detrend else np.empty((len(keep), 0))
     series = Detrended.of(run.data, keep, line)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from napari.layers import Layer
 
 from napari_connectome.analyses.region_series import RegionSeries
 from napari_connectome.core.connectomes import Connectome
@@ -47,6 +48,10 @@ class Connecting:
         From the call before.
     address : str
         Of a cluster's scheduler; "" for this machine.
+    layer : Layer, optional
+        Where the regions come from.
+    confounds : dict
+        What is regressed out of the runs, in plain values.
 
     Attributes
     ----------
@@ -63,6 +68,8 @@ class Connecting:
     connectivity: Measure
     kept: KeptSeries | None = None
     address: str = ""
+    layer: Layer | None = None
+    confounds: dict[str, Any] = field(default_factory=dict)
     failed: dict[RunEntry, str] = field(default_factory=dict)
     reused: bool = False
 
@@ -79,6 +86,7 @@ class Connecting:
         return {
             "connectivity": {type(self.connectivity).__name__: self.connectivity.to_dict()},
             "series": self.series.to_dict(),
+            "confounds": self.confounds,
             "runs": list(runs),
         }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -18,14 +19,16 @@ from napari_connectome.core.errors import InputError
 from napari_connectome.core.sparse_connectomes import SparseConnectome
 from napari_connectome.core.values import Series
 from napari_connectome.core.words import some
+from napari_connectome.studies.computed_source import Computation, ComputedSource
 from napari_connectome.widgets.cleaning_form import CleaningForm
+from napari_connectome.widgets.computed_form import ComputedForm
 from napari_connectome.widgets.connecting import Connecting, KeptSeries
 from napari_connectome.widgets.connectivity_form import ConnectivityForm
 from napari_connectome.widgets.form import ParamsForm
 from napari_connectome.widgets.panel import Panel
 from napari_connectome.widgets.preferences import scheduler
 from napari_connectome.widgets.region_choice import Chosen, RegionChoice
-from napari_connectome.widgets.run_entry import by_grid
+from napari_connectome.widgets.run_entry import Regressed, by_grid
 from napari_connectome.widgets.run_list import RunList
 from napari_connectome.widgets.run_outcome import RunOutcome
 from napari_connectome.widgets.section import Section
@@ -58,6 +61,8 @@ class ConnectomeComputing(QWidget):
     runs : RunList
     kept : KeptSeries or None
         The series of the runs, from the last time.
+    last : Connecting or None
+        What made the last connectome.
     used : Regions, Maps, DataFrame or None
         The regions of the last connectome.
     provenance : dict
@@ -70,6 +75,7 @@ class ConnectomeComputing(QWidget):
         super().__init__()
         self._panel = panel
         self.kept: KeptSeries | None = None
+        self.last: Connecting | None = None
         self.used: Chosen | None = None
         self.provenance: dict[str, Any] = {}
         self.connecting: Connecting | None = None
@@ -82,6 +88,8 @@ class ConnectomeComputing(QWidget):
     def _build(self, panel: Panel) -> None:
         self.regions = RegionChoice(panel)
         self.runs = RunList(panel, one_grid=False)
+        self.computed_confounds = ComputedForm(panel)
+        self.computed_section = Section(self.computed_confounds, self.computed_confounds.in_words())
         self.form = ConnectivityForm()
         self.series = ParamsForm(RegionSeries(cleaning=CLEANING), fields=_plain_fields())
         self.cleaning = CleaningForm(CLEANING)
@@ -95,7 +103,7 @@ class ConnectomeComputing(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         series_section = Section(self.series, "Series: summary, smoothing, spheres")
-        for part in (self.regions, self.runs, self.form, series_section, self.cleaning_section):
+        for part in (self.regions, self.runs, self.computed_section, self.form, series_section, self.cleaning_section):
             column.addWidget(part)
         for part in (self.compute_button, WorkBar(self.work), self.outcome):
             column.addWidget(part)
@@ -105,6 +113,7 @@ class ConnectomeComputing(QWidget):
         panel.at_end(self.work.close)
         self.regions.changed.connect(self._show_fields)
         self.runs.changed.connect(self._on_runs)
+        self.computed_confounds.changed.connect(self._on_computed_confounds)
         self.cleaning.changed.connect(self._on_cleaning)
         self.compute_button.clicked.connect(self.compute)
         self.outcome.left_out.connect(self.compute)
@@ -137,14 +146,18 @@ class ConnectomeComputing(QWidget):
         try:
             entries = self.runs.usable()
             grids = [group[0].grid for group in by_grid(entries) if group[0].grid is not None]
+            computation = self.computed_confounds.computation(grids)
+            sources = [entry.source(self.runs.regressed) for entry in entries]
             return Connecting(
                 entries,
-                [entry.source(self.runs.regressed) for entry in entries],
+                sources if computation is None else [ComputedSource(source, computation) for source in sources],
                 self.regions.regions(grids),
                 self.series_parameters(),
                 self.form.value,
                 self.kept,
                 scheduler(),
+                self.regions.layer_choice.layer,
+                _in_plain_values(self.runs.regressed, computation),
             )
         except InputError as error:
             self.outcome.refuse(str(error))
@@ -161,7 +174,7 @@ class ConnectomeComputing(QWidget):
             self.outcome.refuse(" ".join(connecting.failed.values()), leave_out=len(connecting.failed))
             return
         self.outcome.say("")
-        self.used, self.provenance = connecting.regions, connecting.provenance()
+        self.last, self.used, self.provenance = connecting, connecting.regions, connecting.provenance()
         self._account(found, connecting, time.monotonic() - self._began)
         self.computed.emit(found)
 
@@ -199,6 +212,9 @@ class ConnectomeComputing(QWidget):
         if not self.work.busy:
             self.outcome.say("")
 
+    def _on_computed_confounds(self) -> None:
+        self.computed_section.setText(self.computed_confounds.in_words())
+
     def _on_cleaning(self) -> None:
         self.cleaning_section.setText(self.cleaning.in_words())
 
@@ -206,6 +222,13 @@ class ConnectomeComputing(QWidget):
         """Switch off what the regions do not ask for."""
         self.series.widget("summary").setEnabled(not self.regions.are_maps)
         self.series.widget("radius").setEnabled(self.regions.are_spheres)
+
+
+def _in_plain_values(regressed: Regressed, computation: Computation | None) -> dict[str, Any]:
+    """What is regressed out of runs, for the account that is saved."""
+    limit = regressed.fd_limit
+    known: dict[str, Any] = {"columns": regressed.preset, "fd_limit": "inf" if math.isinf(limit) else limit}
+    return known if computation is None else {**known, "computed": computation.in_plain_values()}
 
 
 def _plain_fields() -> tuple[str, ...]:

@@ -4,6 +4,7 @@ import warnings
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from nilearn import image
 from napari_connectome import (
     Cleaning,
     CompCor,
+    ComputedConfounds,
     Grid,
     HighVariance,
     Regions,
@@ -20,11 +22,14 @@ from napari_connectome import (
     brain_mask,
     clean,
     compcor,
+    computed_confounds,
     global_signal,
     high_variance_confounds,
     load_run,
 )
+from napari_connectome.analyses.computed_confounds import with_computed
 from napari_connectome.core import noise_components
+from napari_connectome.core.cleaning import cosine_drifts
 from napari_connectome.core.errors import Cancelled, InputError
 
 GRID = Grid((8, 9, 10), np.array([[3.0, 0, 0, -15], [0, 2.5, 0, -12], [0, 0, 4, -14], [0, 0, 0, 1]]))
@@ -203,6 +208,57 @@ def test_the_global_signal_is_the_mean_of_the_brain():
     found = global_signal(run, brain)
     assert list(found) == ["global_signal"]
     np.testing.assert_allclose(found["global_signal"], run.data[:, brain.data].mean(axis=1), rtol=1e-12)
+
+
+def test_all_that_is_computed_stands_in_one_table():
+    run, tissue = _run(3), _block()
+    params = ComputedConfounds(
+        global_signal=True,
+        high_variance=True,
+        compcor=True,
+        of_high_variance=HighVariance(n_components=3),
+        of_compcor=CompCor(n_components=2, high_pass=0.02),
+    )
+    found = computed_confounds(run, params, mask=tissue, tissue=[tissue])
+    parts = [
+        global_signal(run, tissue),
+        high_variance_confounds(run, params.of_high_variance, mask=tissue),
+        compcor(run, tissue, params.of_compcor),
+    ]
+    slow = cosine_drifts(run.n_volumes, 0.02, run.tr)
+    assert slow.shape[1] == 3
+    assert list(found) == [*(name for each in parts for name in each), "cosine_00", "cosine_01", "cosine_02"]
+    np.testing.assert_array_equal(found, np.hstack([*(each.to_numpy() for each in parts), slow]))
+    assert computed_confounds(run).shape == (run.n_volumes, 0)
+    with pytest.raises(InputError, match="no tissue was given"):
+        computed_confounds(run, params.replace(global_signal=False, high_variance=False))
+
+
+def test_noisy_voxels_are_looked_for_in_the_brain_of_the_run_where_that_is_asked_for():
+    run = _run(4)
+    data = run.data.copy()
+    data[:, 0] *= np.random.default_rng(0).uniform(0, 5, (len(data), 1, 1))  # what moves at the edge of the image
+    data[:, :, 0] = data[:, :, -1] = data[:, :, :, 0] = data[:, :, :, -1] = 0.0
+    run = run.replace(data=data)
+    everywhere = HighVariance(percentile=10.0)
+    brain = everywhere.replace(within="brain")
+    masked = high_variance_confounds(run, everywhere, mask=brain_mask(run, "auto"))
+    np.testing.assert_array_equal(high_variance_confounds(run, brain), masked)
+    assert not np.allclose(high_variance_confounds(run, everywhere), masked)
+    given = [high_variance_confounds(run, params, mask=_block()) for params in (brain, everywhere)]
+    np.testing.assert_array_equal(*given)
+
+
+def test_what_is_computed_goes_beside_what_a_run_has():
+    run = _run(5)
+    signal = global_signal(run, _block())
+    assert with_computed(run, signal.iloc[:, :0]) is run
+    assert list(with_computed(run, signal).confounds) == ["global_signal"]
+    own = run.replace(confounds=pd.DataFrame({"trans_x": np.arange(40.0), "global_signal": np.arange(40.0) ** 2}))
+    both = with_computed(own, signal)
+    assert list(both.confounds) == ["trans_x", "global_signal", "global_signal computed"]
+    np.testing.assert_array_equal(both.confounds["global_signal computed"], signal["global_signal"])
+    assert list(own.confounds) == ["trans_x", "global_signal"]
 
 
 def test_it_can_be_cancelled_and_says_how_far_it_is():

@@ -87,6 +87,13 @@ CASES: dict[str, Callable[[], Any]] = {
     "region_series on another grid": lambda: nc.region_series(other_run(), maps(), nc.RegionSeries(resample="run")),
     "high_variance_confounds": lambda: nc.high_variance_confounds(run(), nc.HighVariance(n_components=2)),
     "compcor": lambda: nc.compcor(run(), mask()),
+    "computed_confounds": lambda: nc.computed_confounds(
+        run(),
+        nc.ComputedConfounds(
+            global_signal=True, high_variance=True, compcor=True, of_high_variance=nc.HighVariance(n_components=2)
+        ),
+        tissue=mask(),
+    ),
     "global_signal": lambda: nc.global_signal(run()),
     "learn_networks, dictionary": lambda: _learn(),
     "learn_networks, as nilearn": lambda: _learn(search="early", reduction="randomized"),

@@ -134,6 +134,37 @@ def test_a_file_that_is_no_atlas_is_a_sentence_and_the_one_before_stays(computin
     assert "nowhere.nii" in computing.regions.account.text()
 
 
+def test_confounds_are_computed_of_files_and_layers(computing, compute, atlas, network_files, loads):
+    viewer = computing.regions.viewer
+    layer = _labels(viewer, atlas)
+    computing.regions.layer_choice.layer = layer
+    open_run = nc.load_run(network_files[0])
+    viewer.add_image(open_run.data, name="open", **layer_kwargs(open_run.grid, tr=2.0, time=True, role="run"))
+    for entry in computing.runs.entries[:2]:
+        entry.used = False  # the layer is the first of the files
+    computing.runs.add_open_runs()
+    computing.computed_confounds.csf.layer = layer
+    params = nc.ComputedConfounds(global_signal=True, high_variance=True, compcor=True, of_compcor=nc.CompCor(n_components=2))
+    computing.computed_confounds.value = params
+    assert computing.computed_section.text() == computing.computed_confounds.in_words()
+    compute()
+    assert computing.message.text() == ""
+    tissue = [nc.Volume(atlas.regions.labels, atlas.grid)]
+    runs = [nc.load_run(path) for path in network_files[2:]]
+    runs.append(open_run.replace(name="open"))
+    computed = [run.replace(confounds=nc.computed_confounds(run, params, tissue=tissue)) for run in runs]
+    script = nc.connectome([nc.region_series(run, atlas.regions, computing.series_parameters()) for run in computed])
+    assert computing.got[0].subjects == ("sub-03_bold", "sub-04_bold", "open")
+    np.testing.assert_allclose(computing.got[0].matrices, script.matrices, atol=1e-8)
+    assert computing.provenance["confounds"]["computed"]["high_variance"] is True
+    loads.clear()
+    compute()
+    assert loads == []
+    computing.computed_confounds.value = params.replace(global_signal=False)
+    compute()
+    assert loads == ["sub-03_bold", "sub-04_bold"]
+
+
 def test_series_are_read_once_for_all_kinds(computing, compute, atlas, loads):
     layer = _labels(computing.regions.viewer, atlas)
     computing.regions.layer_choice.layer = layer
