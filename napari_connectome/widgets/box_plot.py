@@ -157,8 +157,11 @@ class BoxPlot(Plot):
         if row is None:
             QToolTip.hideText()
             return
-        text = f"{row['condition']}, volume {row['volume']} ({row['time']:g} s): {row['value']:.4g}\nClick to go there."
-        QToolTip.showText(port.mapToGlobal(position.toPoint()), text, port)
+        QToolTip.showText(port.mapToGlobal(position.toPoint()), self._said(row), port)
+
+    def _said(self, row: Any) -> str:
+        """What the mouse is told of a point."""
+        return f"{row['condition']}, volume {row['volume']} ({row['time']:g} s): {row['value']:.4g}\nClick to go there."
 
     def _at(self, position: QPointF) -> Any:
         """The point meant by a place of the widget: one that is near, or the nearest of the box that is under it."""

@@ -78,6 +78,7 @@ class ConnectomeView(QWidget):
         self._provenance: dict[str, Any] = {}
         self._wide = 0
         self._around: Regions | Maps | None = None
+        self._in_viewer = True
         self._renewed = False
         self._values = np.empty((0, 0))
         self._all: Edges | None = None  # sorted when the slider first asks for it
@@ -214,6 +215,13 @@ class ConnectomeView(QWidget):
             self._draw_brain()
             self._draw_matrix()
 
+    def to_viewer(self, shown: bool) -> None:
+        """Show the edges in the viewer, or leave it to those of a test until this is called again."""
+        self._in_viewer = shown
+        if shown and self.connectome is not None:
+            self._show_graph()
+            self.graph.hide_unconnected(self.hide_box.isChecked())
+
     def _draw(self, *_: Any) -> None:
         """Show the matrix that is chosen, and its edges."""
         if self.connectome is None:
@@ -222,7 +230,8 @@ class ConnectomeView(QWidget):
         self._take()
         self._draw_matrix()
         self._show_graph()
-        self.graph.hide_unconnected(self.hide_box.isChecked())
+        if self._in_viewer:
+            self.graph.hide_unconnected(self.hide_box.isChecked())
 
     def _take(self) -> None:
         """Take the matrix that is chosen, and its strongest edges."""
@@ -235,7 +244,8 @@ class ConnectomeView(QWidget):
         """Show the regions and the strongest edges in the viewer."""
         assert self.connectome is not None
         try:
-            self.graph.show(self.connectome, self.subject, self._strong, matrix=self._values, passing=passing)
+            if self._in_viewer:
+                self.graph.show(self.connectome, self.subject, self._strong, matrix=self._values, passing=passing)
         except InputError as error:
             self.account.setText(as_sentence(str(error)))
             return

@@ -1,0 +1,118 @@
+"""Edges of groups of runs, tested: who is in which group, how they are compared, and what is found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_connectome.analyses.edge_test import EdgeTest
+from napari_connectome.core.connectomes import Connectome
+from napari_connectome.core.errors import InputError
+from napari_connectome.core.words import as_sentence
+from napari_connectome.widgets.connectome_computing import ConnectomeComputing
+from napari_connectome.widgets.connectome_view import ConnectomeView
+from napari_connectome.widgets.edge_test_view import EdgeTestView
+from napari_connectome.widgets.form import ParamsForm
+from napari_connectome.widgets.group_choice import GroupChoice
+from napari_connectome.widgets.group_comparison import Compared, Comparison
+from napari_connectome.widgets.panel import Panel, button, words
+from napari_connectome.widgets.work import Work, WorkBar
+
+
+class EdgeTesting(QWidget):
+    """Choose groups and test.
+
+    Parameters
+    ----------
+    panel : Panel
+        The dock widget it is part of.
+    look : ConnectomeView
+        Whose order the matrix of the test takes.
+
+    Attributes
+    ----------
+    choice : GroupChoice
+    form : ParamsForm
+        Of an `EdgeTest`.
+    view : EdgeTestView
+    connectome : Connectome or None
+        What is tested.
+    """
+
+    def __init__(self, panel: Panel, look: ConnectomeView) -> None:
+        super().__init__()
+        self._panel, self._look = panel, look
+        self.connectome: Connectome | None = None
+        self._provenance: dict[str, Any] = {}
+        self._front = False
+        self.choice = GroupChoice(panel)
+        self.form = ParamsForm(EdgeTest(), fields=("test",))
+        self.test_button = button("Test", "Test each edge, and find those that are no false ones.", self.test)
+        self.work = Work(self)
+        self.message = words()
+        self.message.hide()
+        self.view = EdgeTestView(panel)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        for part in (self.choice, self.form, self.test_button, WorkBar(self.work), self.message, self.view):
+            column.addWidget(part)
+        column.addStretch(1)
+        panel.at_end(self.work.close)
+        self.choice.changed.connect(self._on_choice)
+        self.work.failed.connect(self._refuse)
+        self.work.cancelled.connect(self._on_cancelled)
+        self._on_choice()
+
+    def take(self, connectome: Connectome, computing: ConnectomeComputing) -> None:
+        """Have the runs of another connectome in the table; a test of other regions is taken away."""
+        self.connectome, self._provenance = connectome, dict(computing.provenance)
+        paths = [entry.path for entry in computing.runs.entries]
+        self.choice.show_runs(connectome.subjects, paths)
+        before = self.view.compared
+        if before is not None and tuple(before.result.names) != tuple(connectome.names):
+            self.view.clear()
+
+    def to_front(self, front: bool = True) -> None:
+        """Show the edges of the test there is in the viewer, and its matrix in the order of the connectome's; or leave both."""
+        self._front = front
+        tested = front and self.view.compared is not None
+        self._look.to_viewer(not tested)
+        if tested:
+            self.view.show_order(self._look.ordering)
+            self.view.to_viewer()
+
+    def test(self) -> None:
+        """Test with the groups and options shown, in the background."""
+        self._say("")
+        if self.connectome is None:
+            return
+        try:
+            params = self.form.value.replace(alpha=self.view.q.number)
+            comparison = Comparison(self.connectome, self.choice.groups, params)
+        except InputError as error:
+            self._refuse(str(error))
+            return
+        self.work.run(comparison.test, then=self._on_tested)
+
+    def _on_tested(self, compared: Compared) -> None:
+        self.view.show_test(compared, self._look.ordering, self._provenance)
+        if self._front:
+            self._look.to_viewer(False)
+            self.view.to_viewer()
+            self._panel.bring(self.view.matrix)
+
+    def _on_choice(self) -> None:
+        """Of one group, there is one test only."""
+        self.form.setEnabled(bool(self.choice.second_choice.currentData()))
+
+    def _refuse(self, sentence: str) -> None:
+        self._say(as_sentence(sentence))
+        self._panel.bring(self.message)
+
+    def _on_cancelled(self) -> None:
+        self._say("Cancelled; nothing was changed.")
+
+    def _say(self, sentence: str) -> None:
+        self.message.setText(sentence)
+        self.message.setVisible(bool(sentence))
