@@ -45,6 +45,10 @@ class Edges:
         """The strongest so many."""
         return type(self)(self.rows[:count], self.columns[:count], self.weights[:count])
 
+    def and_then(self, others: Self) -> Self:
+        """These and after them others, which must be weaker or are not to be sorted among them."""
+        return type(self)(*(np.r_[getattr(self, f), getattr(others, f)] for f in ("rows", "columns", "weights")))
+
     def above(self, value: float) -> Self:
         """Those of this magnitude and more, zeros left out."""
         size = -np.abs(self.weights)

@@ -57,6 +57,7 @@ class ConnectomeGraph(OfViewer):
         self._shown: Array = self._placed
         self._edges = Edges.of(self._matrix)
         self._light: tuple[int, int | None] | None = None
+        self._hint: tuple[int, int] | None = None
         self._hide = False
         self.limit = 1.0
 
@@ -130,12 +131,12 @@ class ConnectomeGraph(OfViewer):
         if start:
             self.viewer.mouse_drag_callbacks.append(self._on_press)
         if self._light is not None:
-            self.light(*self._light, go=False)
+            self._show_light(tell_of_it=not passing)
 
     def settle(self) -> None:
         """Tell those who listen to the layers of what was shown in passing."""
-        self._lines.settle(self.viewer)
-        self._nodes.settle(self.viewer)
+        for part in (self._lines, self._lit_lines, self._nodes, self._lit_nodes):
+            part.settle(self.viewer)
 
     def edges(self, edges: Edges) -> None:
         """Show these edges of the connectome in place of those of before: quick enough to follow a slider."""
@@ -143,7 +144,7 @@ class ConnectomeGraph(OfViewer):
         self._show_edges(edges)
         self._show_nodes()
         if self._light is not None and self._light[1] is None:
-            self.light(*self._light, go=False)
+            self._show_light()
 
     def hide_unconnected(self, hide: bool) -> None:
         """Hide the regions that none of the edges shown leads to, or show them again."""
@@ -173,21 +174,27 @@ class ConnectomeGraph(OfViewer):
         go : bool
             Whether the view goes there too: see `look_at`.
         """
-        viewer = self.viewer
         if i is None:
-            self._light = None
-            self._lit_lines.remove(viewer)
-            self._lit_nodes.remove(viewer)
+            self._light = self._hint = None
+            self._lit_lines.remove(self.viewer)
+            self._lit_nodes.remove(self.viewer)
             return
-        connectome = self._required()
-        regions = [self._region(each) for each in (i, j) if each is not None]
-        self._light = (i, j)
-        size = node_size(len(self._placed))
-        lit = self._edges_of(i) if j is None or i == j else _one_edge(i, j, float(self._matrix[i, j]))
-        self._lit_lines.show(viewer, self._between_placed(lit), connectome.names, self._places, self.limit, 3 * WIDTH * size)
-        self._show_regions(self._lit_nodes, np.intersect1d(regions, self._placed), 1.5 * size)
+        self._required()
+        self._light = self._region(i), None if j is None or i == j else self._region(j)
+        self._show_light()
         if go:
             self.look_at(i, j)
+
+    def hint(self, i: int | None, j: int | None = None) -> None:
+        """Show one edge faintly beside what is in the light, as that under the mouse; None takes it away."""
+        connectome = self._connectome
+        if connectome is None or (i is None and self._hint is None):
+            return
+        self._hint = None if i is None or j is None or i == j else (self._region(i), self._region(j))
+        if self._light is None and self._hint is None:
+            self._lit_lines.remove(self.viewer)
+        else:
+            self._show_lit_lines()
 
     def look_at(self, i: int, j: int | None = None) -> None:
         """Bring a region, or the middle between two, before the eyes: the sliders there, in 3-D the camera's centre."""
@@ -219,6 +226,41 @@ class ConnectomeGraph(OfViewer):
         width = WIDTH * node_size(len(self._placed))
         self._lines.show(self.viewer, self._edges, connectome.names, self._places, self.limit, width, tell_of_it=tell_of_it)
 
+    def _show_light(self, *, tell_of_it: bool = True) -> None:
+        assert self._light is not None
+        self._show_lit_lines(tell_of_it=tell_of_it)
+        regions = [each for each in self._light if each is not None]
+        self._show_regions(self._lit_nodes, np.intersect1d(regions, self._placed), 1.5 * node_size(len(self._placed)))
+
+    def _show_lit_lines(self, *, tell_of_it: bool = True) -> None:
+        lit, hinted = self._edges_in_light(), self._one_edge(self._hint)
+        self._lit_lines.show(
+            self.viewer,
+            lit.and_then(hinted),
+            self._required().names,
+            self._places,
+            self.limit,
+            3 * WIDTH * node_size(len(self._placed)),
+            faint=len(hinted),
+            tell_of_it=tell_of_it,
+        )
+
+    def _edges_in_light(self) -> Edges:
+        if self._light is None or self._light[1] is not None:
+            return self._one_edge(self._light)
+        i, edges = self._light[0], self._edges
+        mine = (edges.rows == i) | (edges.columns == i)
+        return Edges(edges.rows[mine], edges.columns[mine], edges.weights[mine])
+
+    def _one_edge(self, pair: tuple[int, int | None] | None) -> Edges:
+        """The edge between two regions, whatever its weight; one that is NaN is drawn as 0."""
+        i, j = (None, None) if pair is None else pair
+        if i is None or j is None:
+            return Edges.of(np.empty((0, 0)))
+        weight = float(self._matrix[i, j])
+        edge = Edges(np.array([max(i, j)]), np.array([min(i, j)]), np.array([weight if np.isfinite(weight) else 0.0]))
+        return self._between_placed(edge)
+
     def _show_nodes(self) -> None:
         connectome = self._connectome
         if connectome is None:
@@ -234,11 +276,6 @@ class ConnectomeGraph(OfViewer):
         connectome = self._required()
         names = [connectome.names[int(i)] for i in regions]
         nodes.show(self.viewer, names, _coordinates(connectome)[regions], self._places[regions], size)
-
-    def _edges_of(self, i: int) -> Edges:
-        edges = self._edges
-        mine = (edges.rows == i) | (edges.columns == i)
-        return Edges(edges.rows[mine], edges.columns[mine], edges.weights[mine])
 
     def _between_placed(self, edges: Edges) -> Edges:
         if len(self._placed) == len(self._places):
@@ -285,8 +322,3 @@ def _coordinates(connectome: Connectome) -> Array:
     if connectome.coordinates is None:
         raise InputError("the connectome does not say where its regions are: give their coordinates in mm when it is made.")
     return np.asarray(connectome.coordinates)
-
-
-def _one_edge(i: int, j: int, weight: float) -> Edges:
-    """The edge between two regions, whatever its weight; one that is NaN is drawn as 0."""
-    return Edges(np.array([max(i, j)]), np.array([min(i, j)]), np.array([weight if np.isfinite(weight) else 0.0]))

@@ -21,6 +21,8 @@ Array = npt.NDArray[Any]
 
 EDGES, LIT_EDGES = "connectome edges", "connectome edges in light"
 """Roles of the layers."""
+FAINT = 0.45
+"""Opacity of an edge that is only hinted at."""
 
 
 class GraphEdges:
@@ -51,6 +53,7 @@ class GraphEdges:
         limit: float,
         width: float,
         *,
+        faint: int = 0,
         tell_of_it: bool = True,
     ) -> Vectors:
         """Show edges in place of those of before; quick enough to follow a slider.
@@ -68,17 +71,22 @@ class GraphEdges:
             The weight of the last colour.
         width : float
             In mm, for a new layer.
+        faint : int
+            The last so many are half transparent.
         tell_of_it : bool
             Whether those who listen to the layer are told, the viewer among them: `settle` does so later where not.
         """
         edges = _weakest_first(edges)
         data = np.stack([places[edges.rows], places[edges.columns] - places[edges.rows]], axis=1)
         colors = edge_colors(edges.weights, limit)
+        colors[:faint, 3] = FAINT
         known = np.array(list(names), dtype=object)
         features = pd.DataFrame({"first": known[edges.columns], "second": known[edges.rows], "weight": edges.weights})
         layer = self.layer(viewer)
         if layer is None:
             return self._add(viewer, data, colors, features, width)
+        if np.array_equal(layer.data, data) and np.array_equal(layer.edge_color, colors) and layer.features.equals(features):
+            return layer
         with layer.events.blocker_all():  # each by itself would build the lines anew
             layer.data = data
             layer.features = features

@@ -24,7 +24,7 @@ from napari_connectome.layers.connectome_graph import STRONGEST, ConnectomeGraph
 from napari_connectome.studies.connectome_of_runs import RunSeries
 from napari_connectome.widgets.edge_plot import EdgePlot
 from napari_connectome.widgets.form import ChoiceBox
-from napari_connectome.widgets.matrix_plot import MatrixPlot
+from napari_connectome.widgets.matrix_plot import NOBODY, MatrixPlot
 from napari_connectome.widgets.number_slider import NumberSlider
 from napari_connectome.widgets.panel import Panel, button, row, words
 from napari_connectome.widgets.region_choice import Chosen
@@ -44,6 +44,10 @@ LOW, HIGH = 200, 520
 """Pixels that the matrix is high at least and at most."""
 HEIGHT = 0.78
 """Of its width: the cells are square, and names and colours stand beside them."""
+HOVER = 30
+"""Milliseconds from the mouse over a cell to its edge in the viewer: it passes over more than can be drawn."""
+SETTLE = 150
+"""Milliseconds from a stroke to the plots of the lit edge, which take longer than all else it changes."""
 SLACK = 24
 """Pixels of the width that may go without a new height, or a scroll bar that comes with it would take it back."""
 
@@ -85,6 +89,9 @@ class ConnectomeView(QWidget):
         self._strong, self._least, self._count = strongest_edges(self._values, STRONGEST)
         self._build()
         self._soon = panel.timer(0, self._on_share)  # a slider tells of more steps than can be drawn
+        self._hint_soon = panel.timer(HOVER, self._on_hint)
+        self._account_soon = panel.timer(SETTLE, self._account_again)
+        self._under = NOBODY
         panel.follow(self.graph.picked, self._on_node)
         self.subject_choice.activated.connect(self._draw)
         self.order_choice.activated.connect(self._on_order)
@@ -92,6 +99,7 @@ class ConnectomeView(QWidget):
         self.hide_box.toggled.connect(self._on_hide)
         self.brain_box.toggled.connect(self._draw_brain)
         self.matrix.picked.connect(self._on_cell)
+        self.matrix.hovered.connect(self._on_hover)
         self.edge.hide()
 
     def _build(self) -> None:
@@ -211,6 +219,8 @@ class ConnectomeView(QWidget):
         """Do what `renew` put off."""
         if self._renewed:
             self._renewed = False
+            self._account_soon.stop()
+            self._account_again()
             self.graph.settle()
             self._draw_brain()
             self._draw_matrix()
@@ -337,17 +347,39 @@ class ConnectomeView(QWidget):
         self.matrix.light(i)
         self.graph.light(i, go=False)
 
+    def _on_hover(self, i: int, j: int) -> None:
+        self._under = (i, j)
+        self._hint_soon.start()
+
+    def _on_hint(self) -> None:
+        """Show faintly the edge of the cell under the mouse."""
+        i, j = self._under
+        n = 0 if self.connectome is None else len(self.connectome.names)
+        self.graph.hint(*((i, j) if 0 <= i < n and 0 <= j < n else (None,)))
+
     def _explain_again(self) -> None:
-        """Say of what is lit what there is of it now."""
+        """Say of what is lit what there is of it now; its plots follow when the brush has passed."""
         i, j = self.matrix.lit
         if i >= 0 and self.pair.text():
-            self._explain(i, None if j < 0 else j)
+            self._say(i, None if j < 0 else j)
+            if self.edge.isVisibleTo(self) and not self._account_soon.isActive():
+                self._account_soon.start()
+
+    def _account_again(self) -> None:
+        i, j = self.matrix.lit
+        if self._read is not None and 0 <= i != j >= 0 and self.edge.isVisibleTo(self):
+            self._account(i, j, self.edge.run)
 
     def _explain(self, i: int | None, j: int | None = None) -> None:
         """Say what there is of a region or a pair; and of a pair, what its value rests on."""
+        self._say(i, j)
+        self.edge.setVisible(i is not None and j not in (None, i) and self._read is not None)
+        if i is not None and j is not None and i != j and self._read is not None:
+            self._account(i, j, self.subject or 0)
+
+    def _say(self, i: int | None, j: int | None) -> None:
         connectome = self.connectome
         assert connectome is not None
-        self.edge.setVisible(i is not None and j not in (None, i) and self._read is not None)
         if i is None:
             self.pair.setText("")
         elif j is None or i == j:
@@ -359,6 +391,9 @@ class ConnectomeView(QWidget):
             number = "no value" if np.isnan(value) else f"{value:.3g}"
             where = self.subject_choice.currentText()
             self.pair.setText(f"{connectome.names[i]} – {connectome.names[j]}: {number} ({where}).")
-            if self._read is not None:
-                account = edge_account(self._read.series, i, j, coordinates=self._read.coordinates, runs=self._read.runs)
-                self.edge.show_account(account, self.subject or 0)
+
+    def _account(self, i: int, j: int, run: int) -> None:
+        read = self._read
+        assert read is not None
+        account = edge_account(read.series, i, j, coordinates=read.coordinates, runs=read.runs)
+        self.edge.show_account(account, run)

@@ -243,3 +243,28 @@ def test_the_panel_can_be_closed_and_opened_again(window, connectome):
         assert len([layer for layer in window.layers if layer.name == "Regions of the connectome"]) == 1
         window.window.remove_dock_widget(opened)
         del opened
+
+
+def test_the_edge_under_the_mouse_is_shown_faintly_beside_what_is_in_the_light(look, panel, until):
+    def faint():
+        layer = next((each for each in panel.viewer.layers if each.name == "Edges in light"), None)
+        return (0, 0) if layer is None else (len(layer.data), int((layer.edge_color[:, 3] < 1).sum()))
+
+    def hover(i, j):
+        look.matrix.hovered.emit(i, j)
+        until(lambda: not look._hint_soon.isActive())
+        return faint()
+
+    layers = list(panel.viewer.layers)
+    assert hover(7, 2) == hover(1, 5) == (1, 1)
+    assert hover(3, 3) == (0, 0)  # the diagonal
+    hover(7, 2)
+    assert hover(-1, -1) == (0, 0)
+    assert list(panel.viewer.layers) == layers
+    look.matrix.picked.emit(7, 2)
+    assert hover(4, 8) == (2, 1)
+    assert hover(-1, -1) == (1, 0)
+    hover(11, 10)
+    panel.computing.computed.emit(look.connectome.take(range(5)))  # which has no such regions any more
+    assert hover(4, 2) == (1, 1)
+    assert hover(11, 10) == (0, 0)
