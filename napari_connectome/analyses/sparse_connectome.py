@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,10 @@ Array = npt.NDArray[Any]
 
 LEAST = 0.01
 """Of the largest alpha: the smallest of the first grid; and of the smallest tried, how far below one more grid goes."""
+ABSURD = 0.1 / np.finfo(np.float64).eps
+"""Scores from here on come of precisions that are none, and scikit-learn counts them for nothing."""
+SWEEPS = 10
+"""After which scikit-learn's graphical lasso ends while alpha is chosen."""
 VOLUMES_A_FOLD = 3
 """Fewer have no correlation to test on."""
 
@@ -49,6 +53,9 @@ class SparseConnectivity(Params):
         title="alpha (0: chosen)",
     )
     alphas: int = param(4, "Values of alpha tried at a time, from each of which the next begins.", low=2, high=100)
+    alpha_list: tuple[float, ...] = param(
+        (), "Values of alpha to choose from, instead of those; they are tried once.", low=1e-12, high=1e6
+    )
     refinements: int = param(4, "How many times they are tried, each time between the best one's neighbours.", low=1, high=20)
     folds: int = param(
         5, "Parts that the volumes are cut into; each in turn tests what was found in the others.", low=2, high=100
@@ -93,8 +100,8 @@ def sparse_connectome(
     subjects : sequence of str, optional
         Their names, kept with the result; "subject 1" and so on where not given.
     progress : Progress
-        Told of each alpha and fold, from two threads, and heard before each step; while scikit-learn chooses alpha for the
-        single method it is not.
+        Told of each alpha and fold, from two threads, and heard before each step of a fit; where scikit-learn makes the fits
+        by which alpha is chosen for the single method, before each of these.
 
     Returns
     -------
@@ -108,7 +115,7 @@ def sparse_connectome(
     ------
     InputError
         Where the regions of the subjects differ, a series is too short or does not change, one subject is given to the group
-        method, or alpha is so large that no two regions are connected.
+        method, alpha is so large that no two regions are connected, or no fit comes to an end.
 
     Notes
     -----
@@ -214,38 +221,23 @@ def _require_below(alpha: float, largest: float, covariances: Array) -> None:
         )
 
 
-# -- several subjects ------------------------------------------------------------------------------------------------------
+# -- how alpha is chosen ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
-class _Fold:
-    """Covariances of the volumes that are fitted and of those that test (s, r, r each), and the subjects' shares (s,)."""
+class _Fold(Protocol):
+    """Volumes to be fitted, and others that test."""
 
-    train: Array
-    test: Array
-    shares: Array
+    def begin(self) -> None:
+        """Values of alpha follow, falling."""
 
-    @classmethod
-    def of(cls, data: Sequence[Array], number: int, params: SparseConnectivity) -> Self:
-        """That of a number, from 0; correlations where series are standardised, as nilearn's always are."""
-        parts = [_parted(series, number, params.folds) for series in data]
-        train, test = ([_scaled(part, params.standardize, 0) for part in side] for side in zip(*parts, strict=True))
-        return cls(_covariances(train), _covariances(test), _shares(train))
+    def score(self, alpha: float, watch: Callable[[], None]) -> float:
+        """How well what is found at this alpha fits the volumes that test; -inf where nothing is."""
 
 
 def _parted(series: Array, number: int, folds: int) -> tuple[Array, Array]:
     """The volumes outside a fold and those of it, which lie side by side."""
     test = np.array_split(np.arange(len(series)), folds)[number]
     return np.delete(series, test, axis=0), series[test]
-
-
-def _covariances(data: Sequence[Array]) -> Array:
-    return np.array([covariance(series, "empirical")[0] for series in data])
-
-
-def _shares(data: Sequence[Array]) -> Array:
-    volumes = np.array([len(series) for series in data], dtype=np.float64)
-    return np.asarray(volumes / volumes.sum())
 
 
 class _Watch:
@@ -276,93 +268,171 @@ class _Watch:
         self()
 
 
-def _grouped(data: Sequence[Array], params: SparseConnectivity, progress: Progress) -> _Found:
-    covariances, shares = _covariances(data), _shares(data)
-    largest = largest_alpha(covariances, shares)
-    alpha, path = params.alpha, (np.empty(0), np.empty(0))
-    watch = _Watch(progress, 0 if alpha else params.refinements * params.alphas, params.folds)
-    _require_below(alpha, largest, covariances)
-    if not alpha:
-        alpha, path = _chosen([_Fold.of(data, i, params) for i in range(params.folds)], largest, params, watch)
-    found = group_sparse(covariances, shares, alpha, gap=params.gap, watch=watch)
-    return _Found(found.precisions, covariances, alpha, path, found.gap)
-
-
 def _chosen(
     folds: Sequence[_Fold], largest: float, params: SparseConnectivity, watch: _Watch
 ) -> tuple[float, tuple[Array, Array]]:
     """The alpha whose precisions fit best what they were not made from, and all that were tried with their scores."""
     tried: list[tuple[float, float]] = []
-    last: Sequence[GroupSparse | None] = [None] * len(folds)
-    grid = np.geomspace(largest, LEAST * largest, params.alphas)
-    for _ in range(params.refinements):
-        for alpha in map(float, grid):
-            last = _fitted(folds, last, alpha, params.gap_cv, watch)
-            fits = [score(found.precisions, fold.test, fold.shares) for found, fold in zip(last, folds, strict=True)]
-            tried.append((alpha, float(np.mean(fits))))
-        tried.sort(reverse=True)
-        best = _best([fits for _, fits in tried])
-        grid = _between([alpha for alpha, _ in tried], best, params.alphas)
-    alphas, scores = np.array(tried).T
-    return tried[best][0], (alphas, scores)
+    grid = _first_grid(largest, params)
+    while True:
+        for fold in folds:
+            fold.begin()
+        tried = sorted([*tried, *((alpha, _score(folds, alpha, watch)) for alpha in map(float, grid))], reverse=True)
+        alphas, scores = np.array(tried).T
+        best = _best(scores)
+        if len(tried) == _count(params):
+            return float(alphas[best]), (alphas, scores)
+        grid = _between(alphas, scores, best, params.alphas)
 
 
-def _fitted(
-    folds: Sequence[_Fold], last: Sequence[GroupSparse | None], alpha: float, gap: float, watch: _Watch
-) -> list[GroupSparse]:
-    """The precisions of each fold at this alpha, begun from those of the last."""
+def _count(params: SparseConnectivity) -> int:
+    """How many values of alpha are tried."""
+    if params.alpha:
+        return 0
+    return len(set(params.alpha_list)) or params.refinements * params.alphas
 
-    def work(number: int) -> GroupSparse:
-        fold = folds[number]
-        found = group_sparse(fold.train, fold.shares, alpha, gap=gap, start=last[number], watch=watch)
+
+def _first_grid(largest: float, params: SparseConnectivity) -> Array:
+    if not params.alpha_list:
+        return np.asarray(np.geomspace(largest, LEAST * largest, params.alphas))
+    if min(params.alpha_list) >= largest:
+        raise InputError(
+            f"the smallest alpha given is {min(params.alpha_list):g}, and from {largest:.3g} on no two of these regions are "
+            "connected: give smaller ones, or none to have them chosen."
+        )
+    return np.array(sorted(set(params.alpha_list), reverse=True))
+
+
+def _score(folds: Sequence[_Fold], alpha: float, watch: _Watch) -> float:
+    """The mean over the folds."""
+
+    def work(number: int) -> float:
+        found = folds[number].score(alpha, watch)
         watch.done()
         return found
 
-    return [found for _, found in in_pieces(work, range(len(folds)))]
+    return float(np.mean([found for _, found in in_pieces(work, range(len(folds)))]))
 
 
-def _best(scores: Sequence[float]) -> int:
+def _best(scores: Array) -> int:
     """Where the largest score is; among equals, at the smallest alpha."""
-    known = np.where(np.isfinite(scores), scores, -np.inf)
+    known = np.where(_are_known(scores), scores, -np.inf)
+    if np.isneginf(known).all():
+        raise InputError(
+            "at no alpha that was tried did scikit-learn's graphical lasso come to an end, for some of these series depend on "
+            "each other: leave out regions that are nearly the same, or give alpha."
+        )
     return len(known) - 1 - int(np.argmax(known[::-1]))
 
 
-def _between(alphas: Sequence[float], best: int, count: int) -> Array:
-    """So many values of alpha between the neighbours of the best, falling; beyond it where it is the smallest."""
-    high = alphas[max(best - 1, 0)] if best < len(alphas) - 1 else alphas[best]
-    low = alphas[best + 1] if best < len(alphas) - 1 else LEAST * alphas[best]
+def _are_known(scores: Array) -> Array:
+    return np.asarray(np.isfinite(scores) & (scores < ABSURD))
+
+
+def _between(alphas: Array, scores: Array, best: int, count: int) -> Array:
+    """So many values of alpha between the neighbours of the best, falling.
+
+    Below it where it is the smallest; and between it and the next where it is the largest, or the next has no score.
+    """
+    if best == len(alphas) - 1:
+        high, low = alphas[best], LEAST * alphas[best]
+    elif best == np.flatnonzero(_are_known(scores))[-1]:
+        high, low = alphas[best], alphas[best + 1]
+    else:
+        high, low = alphas[max(best - 1, 0)], alphas[best + 1]
     return np.asarray(np.geomspace(high, low, count + 2)[1:-1])
+
+
+# -- several subjects ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class _GroupFold:
+    """Covariances of the volumes that are fitted and of those that test (s, r, r each), and the subjects' shares (s,)."""
+
+    train: Array
+    test: Array
+    shares: Array
+    gap: float
+    last: GroupSparse | None = None
+
+    @classmethod
+    def of(cls, data: Sequence[Array], number: int, params: SparseConnectivity) -> Self:
+        """That of a number, from 0; correlations where series are standardised, as nilearn's always are."""
+        parts = [_parted(series, number, params.folds) for series in data]
+        train, test = ([_scaled(part, params.standardize, 0) for part in side] for side in zip(*parts, strict=True))
+        return cls(_covariances(train), _covariances(test), _shares(train), params.gap_cv)
+
+    def begin(self) -> None:
+        """The precisions found last are a good start at any alpha."""
+
+    def score(self, alpha: float, watch: Callable[[], None]) -> float:
+        """The log likelihood of the volumes that test, but for a factor and a constant."""
+        self.last = group_sparse(self.train, self.shares, alpha, gap=self.gap, start=self.last, watch=watch)
+        return score(self.last.precisions, self.test, self.shares)
+
+
+def _covariances(data: Sequence[Array]) -> Array:
+    return np.array([covariance(series, "empirical")[0] for series in data])
+
+
+def _shares(data: Sequence[Array]) -> Array:
+    volumes = np.array([len(series) for series in data], dtype=np.float64)
+    return np.asarray(volumes / volumes.sum())
+
+
+def _grouped(data: Sequence[Array], params: SparseConnectivity, progress: Progress) -> _Found:
+    folds = () if params.alpha else [_GroupFold.of(data, i, params) for i in range(params.folds)]
+    return _at_alpha(_covariances(data), _shares(data), folds, params, progress)
+
+
+def _at_alpha(
+    covariances: Array, shares: Array, folds: Sequence[_Fold], params: SparseConnectivity, progress: Progress
+) -> _Found:
+    """The precisions at the alpha given, or at the one that the folds choose."""
+    largest = largest_alpha(covariances, shares)
+    alpha, path = params.alpha, (np.empty(0), np.empty(0))
+    _require_below(alpha, largest, covariances)
+    watch = _Watch(progress, _count(params), params.folds)
+    if not alpha:
+        alpha, path = _chosen(folds, largest, params, watch)
+    found = group_sparse(covariances, shares, alpha, gap=params.gap, watch=watch)
+    return _Found(found.precisions, covariances, alpha, path, found.gap)
 
 
 # -- all series as one -----------------------------------------------------------------------------------------------------
 
 
+@dataclass(eq=False)
+class _LassoFold:
+    """Series (t × r) that are fitted and those that test, as scikit-learn's ``GraphicalLassoCV`` goes about them."""
+
+    train: Array
+    test: Array
+    last: Array | None = None
+
+    def begin(self) -> None:
+        """Each grid of alphas starts from the empirical covariance, there."""
+        self.last = None
+
+    def score(self, alpha: float, watch: Callable[[], None]) -> float:
+        """The log likelihood of the volumes that test."""
+        from sklearn.covariance._graph_lasso import (
+            graphical_lasso_path,
+        )  # documented, and so called since 0.22, but not exported
+
+        watch()
+        # Alpha by alpha, each from the covariance before: the same as the whole path at once, but heard in between.
+        (found,), _, (likelihood,) = graphical_lasso_path(
+            self.train, [alpha], cov_init=self.last, X_test=self.test, max_iter=SWEEPS
+        )
+        self.last = self.last if np.ndim(found) == 0 else found  # NaN where it came to no end
+        return float(likelihood)
+
+
 def _single(data: Sequence[Array], params: SparseConnectivity, progress: Progress) -> _Found:
-    """The graphical lasso: alpha chosen by scikit-learn, the precision made to the gap."""
-    covariances, shares = _covariances(data), np.ones(1)
-    alpha, path = params.alpha, (np.empty(0), np.empty(0))
-    _require_below(alpha, largest_alpha(covariances, shares), covariances)
-    watch = _Watch(progress, 0, params.folds)
-    watch()
-    if not alpha:
-        alpha, path = _chosen_by_sklearn(data[0], params)
-    found = group_sparse(covariances, shares, alpha, gap=params.gap, watch=watch)
-    return _Found(found.precisions, covariances, alpha, path, found.gap)
-
-
-def _chosen_by_sklearn(series: Array, params: SparseConnectivity) -> tuple[float, tuple[Array, Array]]:
-    """What GraphicalLassoCV chooses, and all it tried but 0, which it scores and never takes."""
-    from sklearn.covariance import GraphicalLassoCV
-
-    model = GraphicalLassoCV(alphas=params.alphas, n_refinements=params.refinements, cv=params.folds)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it says that fits of small alphas came to no end, which have no score then
-            model.fit(series)
-    except FloatingPointError:
-        raise InputError(
-            "scikit-learn's graphical lasso came to no end, for some of these series depend on each other: leave out regions "
-            "that are nearly the same, or give alpha."
-        ) from None
-    alphas, scores = (np.asarray(model.cv_results_[what]) for what in ("alphas", "mean_test_score"))
-    return float(model.alpha_), (alphas[alphas > 0], scores[alphas > 0])
+    """The graphical lasso: alpha chosen by scikit-learn's fits, the precision made to the gap."""
+    folds = [] if params.alpha else [_LassoFold(*_parted(data[0], i, params.folds)) for i in range(params.folds)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that fits have not converged, which those of small alphas need not
+        return _at_alpha(_covariances(data), np.ones(1), folds, params, progress)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any, Self, get_origin, get_type_hints
+from typing import Any, Self, get_args, get_origin, get_type_hints
 
 import numpy as np
 
 from napari_connectome.core.errors import InputError
+
+BOUNDS = ("low", "high", "unit", "off")
+"""What is declared of a number and checked."""
 
 
 def param(
@@ -29,13 +32,13 @@ def param(
     Parameters
     ----------
     default : Any
-        A number, bool, string, tuple of strings (not shown in forms) or another `Params`.
+        A number, bool, string, tuple of strings or numbers (not shown in forms) or another `Params`.
     doc : str
         One line, shown as the tooltip.
     unit : str
         "mm", "s", "Hz" or nothing.
     low, high : float
-        Inclusive bounds of a number.
+        Inclusive bounds of a number, or of each of a tuple of numbers.
     step : float, optional
         What one click of a spin box changes; also decides how many decimals are shown.
     choices : tuple of str or of int
@@ -111,7 +114,7 @@ def _checked(owner: type[Params], field: dataclasses.Field[Any], value: Any) -> 
     if about["choices"]:
         return _chosen(name, about["choices"], value)
     if get_origin(kind) is tuple:
-        return _strings(name, value)
+        return _strings(name, value) if get_args(kind)[0] is str else _numbers(name, value, about)
     if isinstance(kind, type) and issubclass(kind, Params):
         if not isinstance(value, kind):
             raise InputError(f"{name} is {value!r} and must be a {kind.__name__}(…).")
@@ -125,7 +128,7 @@ def _checked(owner: type[Params], field: dataclasses.Field[Any], value: Any) -> 
             raise InputError(f"{name} is {value!r} and must be text: 'face'.")
         return str(value)
     if kind in (int, float):
-        return number(name, value, kind, **{bound: about[bound] for bound in ("low", "high", "unit", "off")})
+        return number(name, value, kind, **{bound: about[bound] for bound in BOUNDS})
     return value
 
 
@@ -141,6 +144,12 @@ def _strings(name: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, tuple | list) or not all(isinstance(each, str) for each in value):
         raise InputError(f"{name} is {value!r} and must be a list of words: ('face', 'house').")
     return tuple(str(each) for each in value)
+
+
+def _numbers(name: str, value: Any, about: Mapping[str, Any]) -> tuple[float, ...]:
+    if not isinstance(value, tuple | list) and not (isinstance(value, np.ndarray) and value.ndim == 1):
+        raise InputError(f"{name} is {value!r} and must be a list of numbers: (0.1, 0.01).")
+    return tuple(number(f"one of {name}", each, **{bound: about[bound] for bound in BOUNDS}) for each in value)
 
 
 def number(

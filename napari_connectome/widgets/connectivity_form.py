@@ -43,7 +43,7 @@ class ConnectivityForm(QWidget):
         self.plain = ParamsForm(Connectivity())
         self.sparse = ParamsForm(USUAL, fields=FIRST)
         self.more = ParamsForm(
-            SparseConnectivity(), fields=[name for name in SparseConnectivity().to_dict() if name not in FIRST]
+            SparseConnectivity(), fields=[name for name in SparseConnectivity().to_dict() if name not in (*FIRST, "alpha_list")]
         )
         self._more_section = Section(self.more, "How alpha is chosen")
         column = QVBoxLayout(self)

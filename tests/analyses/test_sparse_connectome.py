@@ -1,5 +1,7 @@
 """Sparse connectomes equal nilearn's and scikit-learn's; the best alpha is theirs; bad input ends in a sentence."""
 
+import contextlib
+import json
 import threading
 import warnings
 
@@ -98,6 +100,56 @@ def test_single_is_the_graphical_lasso_of_all_series_one_after_the_other():
     assert alone.matrices.shape == (1, 6, 6)
 
 
+@pytest.mark.parametrize(("seed", "r", "t"), [(0, 6, 60), (1, 12, 30), (2, 5, 200), (3, 9, 16)])
+def test_the_path_of_the_single_method_is_that_of_scikit_learn(seed, r, t):
+    given_series = people(seed=seed, s=2, t=t, r=r)
+    found = sparse_connectome(given_series, SparseConnectivity(method="single"))
+    theirs = quietly(GraphicalLassoCV(), np.concatenate(scaled(given_series)))
+    alphas, scores = (theirs.cv_results_[what][:-1] for what in ("alphas", "mean_test_score"))  # the last is of alpha 0
+    np.testing.assert_allclose(found.path[0], alphas, rtol=1e-9)
+    np.testing.assert_allclose(found.path[1], scores, rtol=1e-9)
+    assert found.alpha == pytest.approx(theirs.alpha_, rel=1e-9)
+
+
+def dependent():
+    """Series of which one is nearly the sum of two others: scikit-learn's fits of small alphas come to no end."""
+    rng = np.random.default_rng(0)
+    data = rng.standard_normal((60, 6)) @ rng.standard_normal((6, 6))
+    return Series(np.column_stack([data, data[:, 0] + data[:, 1] + 1e-9 * data[:, 2]]), list("abcdefg"), 2.0)
+
+
+def test_of_series_that_depend_on_each_other_the_path_is_scikit_learn_s_too():
+    found = sparse_connectome(dependent(), SparseConnectivity(method="single"))
+    model = GraphicalLassoCV()
+    with contextlib.suppress(FloatingPointError):  # its last fit may fail, ours does not
+        quietly(model, np.concatenate(scaled([dependent()])))
+    alphas, scores = (model.cv_results_[what][:-1] for what in ("alphas", "mean_test_score"))
+    assert not np.isfinite(scores).all()
+    np.testing.assert_allclose(found.path[0], alphas, rtol=1e-9)
+    np.testing.assert_allclose(found.path[1], scores, rtol=1e-6)
+    assert found.gap <= SparseConnectivity().gap
+
+
+@pytest.mark.parametrize("method", ["group", "single"])
+def test_of_alphas_that_are_given_the_best_is_taken_as_nilearn_and_scikit_learn_do(method):
+    given_series = people(s=3, r=6)
+    alphas = (0.02, 0.3, 0.1, 0.004, 0.1)
+    params = SparseConnectivity(method=method, alpha_list=alphas, gap_cv=1e-10)
+    told = []
+    found = sparse_connectome(given_series, params, progress=lambda *now: told.append(now))
+    if method == "group":
+        theirs = GroupSparseCovarianceCV(alphas=[0.3, 0.1, 0.02, 0.004], early_stopping=False, tol_cv=1e-7, max_iter_cv=1000)
+        quietly(theirs, scaled(given_series))
+        scores = theirs.cv_scores_
+    else:
+        theirs = quietly(GraphicalLassoCV(alphas=[0.3, 0.1, 0.02, 0.004]), np.concatenate(scaled(given_series)))
+        scores = theirs.cv_results_["mean_test_score"][:-1]
+    assert found.alpha == theirs.alpha_
+    np.testing.assert_array_equal(found.path[0], [0.3, 0.1, 0.02, 0.004])
+    np.testing.assert_allclose(found.path[1], scores, atol=2e-5)
+    assert {f"alpha {i} of 4, fold 5 of 5" for i in range(1, 5)} <= {doing for _, doing in told}
+
+
 @settings(max_examples=10, deadline=None, derandomize=True)
 @given(st.integers(0, 1000), st.randoms(use_true_random=False), st.sampled_from(["group", "single"]))
 def test_the_order_of_regions_and_subjects_does_not_matter(seed, random, method):
@@ -162,8 +214,9 @@ def test_progress_names_alpha_and_fold_and_never_falls():
 
 
 @pytest.mark.parametrize("method", ["group", "single"])
-@pytest.mark.parametrize("alpha", [0.0, 0.02])
-@pytest.mark.parametrize("after", [0, 1, 7])
+@pytest.mark.parametrize(
+    ("alpha", "after"), [(0.02, 0), (0.02, 1), (0.02, 7), (0.0, 0), (0.0, 1), (0.0, 7), (0.0, 31), (0.0, 90)]
+)
 def test_it_is_cancelled_between_steps_and_leaves_no_thread(method, alpha, after):
     calls = []
 
@@ -209,6 +262,7 @@ BAD = {
         {},
         "region 1 does not change in 8 volumes of the series of subject 1, those of fold 1 of 5",
     ),
+    "all alphas too large": (people, {"alpha_list": (3.0, 2.0)}, "the smallest alpha given is 2, and from 0.* on no two"),
     "one region": (lambda: people(r=1), {}, "1 region with a series in every subject, and at least 2 are needed"),
     "one region left": (lambda: _changed(2, _only_one), {}, "1 region with a series in every subject"),
     "too few volumes": (lambda: people(t=12), {}, "the series of subject 1 have 12 volumes, and 5 folds need at least 15"),
@@ -235,3 +289,17 @@ def test_regions_that_have_nothing_in_common_are_said_to():
 def test_an_alpha_that_is_none_is_refused(wrong):
     with pytest.raises(InputError, match=r"SparseConnectivity\.alpha is"):
         SparseConnectivity(alpha=wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong", [0.1, (0.1, 0.0), (np.nan,), ("x",), [[0.1]], ([0.1], 0.1), np.array(0.1), np.ones((1, 1)), None]
+)
+def test_a_list_of_alphas_that_is_none_is_refused(wrong):
+    with pytest.raises(InputError, match=r"SparseConnectivity\.alpha_list is"):
+        SparseConnectivity(alpha_list=wrong)
+
+
+def test_a_list_of_alphas_goes_to_json_and_back():
+    params = SparseConnectivity(alpha_list=np.array([0.3, 0.1]))
+    assert params.alpha_list == (0.3, 0.1)
+    assert SparseConnectivity.from_dict(json.loads(json.dumps(params.to_dict()))) == params
