@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Layer
@@ -13,6 +16,7 @@ from napari_connectome.layers.spatial import info, is_run, is_volume, layer_kwar
 
 MEAN = "mean of runs"
 """Role of the layer."""
+FAINT: Mapping[str, Any] = {"opacity": 0.45, "blending": "translucent_no_depth"}
 
 
 class Background:
@@ -23,11 +27,14 @@ class Background:
     viewer : ViewerModel
     owner : str
         Who shows it: each has its own.
+    faint : bool
+        Whether it is dark, and in 3-D hides nothing: beneath lines and points, which are thin.
     """
 
-    def __init__(self, viewer: ViewerModel, owner: str) -> None:
+    def __init__(self, viewer: ViewerModel, owner: str, *, faint: bool = False) -> None:
         self.viewer = viewer
         self.owner = owner
+        self._look: Mapping[str, Any] = FAINT if faint else {}
         self._lent: Layer | None = None
 
     @property
@@ -56,7 +63,7 @@ class Background:
         data = np.nan_to_num(mean.data, posinf=0.0, neginf=0.0).astype(np.float32)
         wanted, before = limits(data), self.layer
         name = f"{mean.name[:1].upper()}{mean.name[1:]}"
-        made = Image(data, name=name, contrast_limits=wanted, **layer_kwargs(mean.grid))
+        made = Image(data, name=name, contrast_limits=wanted, **self._look, **layer_kwargs(mean.grid))
         as_made = before is not None and tuple(before.contrast_limits) == info(before).get("limits")
         layer = results.show(self.viewer, made, MEAN, self.owner)
         if layer is made:

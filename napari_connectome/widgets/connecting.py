@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Hashable
-from contextlib import nullcontext
-from dataclasses import dataclass, field
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,10 @@ from napari.layers import Layer
 
 from napari_connectome.analyses.region_series import RegionSeries
 from napari_connectome.core.connectomes import Connectome
-from napari_connectome.core.errors import Progress, part
+from napari_connectome.core.errors import InputError, Progress, part, silent
 from napari_connectome.core.sources import Source
-from napari_connectome.core.values import Maps
+from napari_connectome.core.streams import RunStream
+from napari_connectome.core.values import Maps, Run, Volume
 from napari_connectome.studies.cluster import cluster_executor
 from napari_connectome.studies.connectome_of_runs import READING, Measure, RunSeries, connectome_of_series, series_of_runs
 from napari_connectome.studies.sources import as_sources, key_of
@@ -30,6 +31,30 @@ class KeptSeries:
 
     read: RunSeries
     key: Hashable
+    mean: Volume | None = None
+    """Of the first run, where that was read on this machine."""
+
+
+@dataclass(eq=False)
+class _Pictured:
+    """A source that remembers the mean of its run: reading it once more for a picture would take as long again."""
+
+    source: Source
+    mean: Volume | None = None
+
+    @property
+    def name(self) -> str:
+        return self.source.name
+
+    @property
+    def key(self) -> Hashable:
+        return key_of(self.source)
+
+    def load(self, progress: Progress = silent) -> Run:
+        run = self.source.load(progress)
+        with suppress(InputError):  # what is wrong with a run is said by those who need it
+            self.mean = replace(RunStream.of(run).mean(), name=f"mean of {run.name}")
+        return run
 
 
 @dataclass(eq=False)
@@ -96,11 +121,11 @@ class Connecting:
         key = (keys, tuple(names), _digest(self.regions), self.series)
         self.reused = self.kept is not None and self.kept.key == key and None not in keys
         if self.kept is None or not self.reused:
+            first = _Pictured(self.sources[0])
+            sources = [first, *self.sources[1:]]
             with cluster_executor(self.address, progress=progress) if self.address else nullcontext() as executor:
-                read = series_of_runs(
-                    self.sources, self.regions, self.series, leave_out=True, executor=executor, progress=progress
-                )
-            self.kept = KeptSeries(read, key)
+                read = series_of_runs(sources, self.regions, self.series, leave_out=True, executor=executor, progress=progress)
+            self.kept = KeptSeries(read, key, first.mean)
         entries = dict(zip(names, self.entries, strict=True))
         self.failed = {entries[failure.name]: failure.sentence for failure in self.kept.read.failures}
         return self.kept.read

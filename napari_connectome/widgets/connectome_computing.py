@@ -19,6 +19,7 @@ from napari_connectome.core.errors import InputError
 from napari_connectome.core.sparse_connectomes import SparseConnectome
 from napari_connectome.core.values import Series
 from napari_connectome.core.words import some
+from napari_connectome.layers.background import Background
 from napari_connectome.studies.computed_source import Computation, ComputedSource
 from napari_connectome.widgets.cleaning_form import CleaningForm
 from napari_connectome.widgets.computed_form import ComputedForm
@@ -36,6 +37,7 @@ from napari_connectome.widgets.work import Work, WorkBar
 
 Array = npt.NDArray[Any]
 
+OWNER = "connectome"
 CLEANING = Cleaning(high_pass=0.01)
 """What a run at rest mostly needs before its correlations mean anything."""
 
@@ -79,6 +81,7 @@ class ConnectomeComputing(QWidget):
         self.used: Chosen | None = None
         self.provenance: dict[str, Any] = {}
         self.connecting: Connecting | None = None
+        self.background = Background(panel.viewer, OWNER, faint=True)
         self._began = 0.0
         self._build(panel)
         self._connect(panel)
@@ -175,6 +178,7 @@ class ConnectomeComputing(QWidget):
             return
         self.outcome.say("")
         self.last, self.used, self.provenance = connecting, connecting.regions, connecting.provenance()
+        self.background.show(None if connecting.kept is None else connecting.kept.mean)
         self._account(found, connecting, time.monotonic() - self._began)
         self.computed.emit(found)
 

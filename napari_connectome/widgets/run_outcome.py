@@ -54,9 +54,10 @@ class RunOutcome(QWidget):
         self.say(as_sentence(sentence))
         n = leave_out or len(self._runs.troubles())
         self.leave_out_button.setText(f"Leave out {some(n, 'run')} and go on")
-        self.leave_out_button.setVisible(0 < n < len(self._runs.used))
+        offered = 0 < n < len(self._runs.used)
+        self.leave_out_button.setVisible(offered)
         self.tell_before()
-        self._panel.bring(self.leave_out_button if n else self.message)
+        self._panel.bring(self.leave_out_button if offered else self.message)
 
     def tell(self, sentence: str) -> None:
         """Show what was found."""

@@ -165,6 +165,23 @@ def test_confounds_are_computed_of_files_and_layers(computing, compute, atlas, n
     assert loads == ["sub-03_bold", "sub-04_bold"]
 
 
+def test_the_mean_of_the_first_run_lies_beneath_where_no_brain_is_open(computing, compute, atlas, network_files, loads):
+    viewer = computing.regions.viewer
+    computing.regions.layer_choice.layer = _labels(viewer, atlas)
+    compute()
+    mean = viewer.layers[0]
+    assert mean.name == "Mean of sub-01_bold"
+    first = nc.load_run(network_files[0])
+    np.testing.assert_allclose(mean.data, first.data.mean(axis=0), rtol=1e-5)
+    assert mean.blending == "translucent_no_depth"  # in 3-D it would hide the graph
+    viewer.layers.remove(mean)
+    loads.clear()
+    viewer.add_image(first.data, name="open", **layer_kwargs(first.grid, tr=2.0, time=True, role="run"))
+    compute()
+    assert loads == []
+    assert [layer.name for layer in viewer.layers] == ["Labels", "open"]
+
+
 def test_series_are_read_once_for_all_kinds(computing, compute, atlas, loads):
     layer = _labels(computing.regions.viewer, atlas)
     computing.regions.layer_choice.layer = layer
