@@ -11,6 +11,7 @@ import pandas as pd
 
 from napari_connectome.core.errors import InputError
 from napari_connectome.io.bids import folders_of
+from napari_connectome.io.header import stem
 from napari_connectome.io.tables import MISSING, is_number, read_cells
 
 FILE = "participants.tsv"
@@ -23,53 +24,41 @@ def find_participants(bold: str | os.PathLike[str]) -> Path | None:
     return next((folder / FILE for folder in folders_of(bold) if (folder / FILE).is_file()), None)
 
 
-def read_participants(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Read a table with a line for each participant or run.
+def read_participants(*paths: str | os.PathLike[str]) -> pd.DataFrame:
+    """Read tables with a line for each participant or run, as one.
 
     Parameters
     ----------
-    path : path
-        With a header, as ``participants.tsv``; in the column participant_id, or the first, which participant or run a line is
-        of.
+    *paths : path
+        With a header, as ``participants.tsv``.
 
     Returns
     -------
     DataFrame
-        Text throughout, "" where a value is missing; the index is whom a line is of.
+        The lines of all, text throughout, "" where a value is missing.
     """
-    name = Path(path).name
-    header, *lines = read_cells(path)
-    if any(is_number(cell) for cell in header) or len(set(header)) < len(header) or len(header) < 2:
-        raise InputError(
-            f"{name} needs a first line with the names of its columns, each once, of which the first is {ID} or the names of "
-            "the runs: give it one."
-        )
-    at = header.index(ID) if ID in header else 0
-    ids = [line[at] for line in lines]
-    twice = [each for each in ids if ids.count(each) > 1]
-    if twice:
-        raise InputError(f"{twice[0]} stands in {ids.count(twice[0])} lines of {name}: give each participant or run one line.")
-    table = pd.DataFrame(lines, columns=header, index=pd.Index(ids, name=ID), dtype=object).drop(columns=header[at])
-    return table.map(lambda cell: "" if cell.lower() in MISSING else cell)
+    return pd.concat([_read(path) for path in paths], ignore_index=True).fillna("")
 
 
-def lines_of(table: pd.DataFrame, runs: Sequence[str]) -> list[str | None]:
-    """For each run by its name, which line of a table of participants is of it: its index, or None.
+def lines_of(table: pd.DataFrame, runs: Sequence[str]) -> list[int | None]:
+    """For each run by its name, which line of a table is of it, from 0, or None.
 
-    A line is of a run that has its name, and of the runs of a subject that its name says: "sub-01" or "01" of "sub-01_bold".
-    Zeros in front count for nothing where no line is written with the same.
+    Whose a line is stands in the column participant_id, or in the one that names most of the runs. A line is of a run that has
+    its name, as a file or without its ending, and of the runs of a subject that their names say: "sub-01" or "01" of
+    "sub-01_bold". Zeros in front count for nothing where no line is written with the same.
     """
-    exact = {str(line): str(line) for line in table.index}
-    loose = {_loose(line): line for line in exact}
-    found = []
-    for run in runs:
-        subject = entities(run).get("sub")
-        asked = [run] if subject is None else [run, f"sub-{subject}", subject]
-        known = [exact[each] for each in asked if each in exact] + [
-            loose[_loose(each)] for each in asked if _loose(each) in loose
-        ]
-        found.append(known[0] if known else None)
-    return found
+    return _identified(table, runs)[1]
+
+
+def _identified(table: pd.DataFrame, runs: Sequence[str]) -> tuple[str, list[int | None]]:
+    """The column that says whose a line is, and the line of each run."""
+    by_column = {str(name): _matched(table[name].tolist(), runs) for name in table}
+    column = ID if ID in by_column else max(by_column, key=lambda name: sum(line is not None for line in by_column[name]))
+    found, ids = by_column[column], table[column].tolist()
+    for line in found:
+        if line is not None and ids.count(ids[line]) > 1:
+            raise InputError(f"{ids[line]} stands in {ids.count(ids[line])} lines of the table: give each one line.")
+    return column, found
 
 
 def groupings(runs: Sequence[str], table: pd.DataFrame | None = None) -> dict[str, tuple[str, ...]]:
@@ -88,14 +77,18 @@ def groupings(runs: Sequence[str], table: pd.DataFrame | None = None) -> dict[st
         By columns of the table first, then by parts of the names of runs, "ses" of "sub-01_ses-pre_bold": the group of each
         run, "" where there is none.
     """
-    found = {}
+    found: dict[str, tuple[str, ...]] = {}
     if table is not None:
-        lines = lines_of(table, runs)
-        found = {str(name): tuple("" if line is None else str(table[name][line]) for line in lines) for name in table}
+        ids, lines = _identified(table, runs)
+        used = sorted({line for line in lines if line is not None})
+        for name in (str(each) for each in table if each != ids):
+            if _parts(table[name][used].tolist()):
+                found[name] = tuple("" if line is None else str(table[name][line]) for line in lines)
     parts = [entities(run) for run in runs]
-    keys = dict.fromkeys(key for part in parts for key in part)
-    found |= {f"{key} in names": tuple(part.get(key, "") for part in parts) for key in keys if key != "sub"}
-    return {way: groups for way, groups in found.items() if _parts(groups)}
+    for key in dict.fromkeys(key for part in parts for key in part if key != "sub"):
+        if _parts(groups := [part.get(key, "") for part in parts]):
+            found[f"{key} in names"] = tuple(groups)
+    return found
 
 
 def subject_of(run: str) -> str:
@@ -107,6 +100,29 @@ def subject_of(run: str) -> str:
 def entities(run: str) -> dict[str, str]:
     """The parts of a name as BIDS has them: sub, ses, task, run and so on."""
     return dict(_ENTITY.findall(run))
+
+
+def _read(path: str | os.PathLike[str]) -> pd.DataFrame:
+    name = Path(path).name
+    header, *lines = read_cells(path)
+    if any(is_number(cell) for cell in header) or len(set(header)) < len(header) or len(header) < 2:
+        raise InputError(
+            f"{name} needs a first line with the names of its columns, each once: one of them, as {ID}, says whose a line is."
+        )
+    return pd.DataFrame(lines, columns=header, dtype=object).map(lambda cell: "" if cell.lower() in MISSING else cell)
+
+
+def _matched(ids: Sequence[str], runs: Sequence[str]) -> list[int | None]:
+    """Which of the ids names each run, if any."""
+    exact = {stem(each): line for line, each in reversed(list(enumerate(ids))) if each}
+    loose = {_loose(each): line for each, line in exact.items()}
+    found = []
+    for run in runs:
+        subject = entities(run).get("sub")
+        asked = [run] if subject is None else [run, f"sub-{subject}", subject]
+        lines = [exact.get(each) for each in asked] + [loose.get(_loose(each)) for each in asked]
+        found.append(next((line for line in lines if line is not None), None))
+    return found
 
 
 def _loose(text: str) -> str:

@@ -38,6 +38,8 @@ TESTS = {
     "welch": "Welch's t-test",
     "paired": "paired t-test",
 }
+DRAWN = 5000
+"""Edges drawn at most: against 0 nearly all are found, and half a million of them hold up the window and show nothing."""
 VALUES = 180
 """Pixels that the plot of the values of an edge is high."""
 
@@ -151,7 +153,7 @@ class EdgeTestView(QWidget):
         if self.compared is None:
             return
         try:
-            self.graph.show(self.compared.groups[0], edges=self._found, matrix=self.compared.result.t)
+            self.graph.show(self.compared.groups[0], edges=self._found.first(DRAWN), matrix=self.compared.result.t)
         except InputError as error:
             self.account.setText(as_sentence(str(error)))
             return
@@ -194,7 +196,7 @@ class EdgeTestView(QWidget):
             return
         self._find()
         self._cut()
-        self.graph.edges(self._found)
+        self.graph.edges(self._found.first(DRAWN))
 
     def _on_hide(self, hide: bool) -> None:
         self.graph.hide_unconnected(hide)
@@ -227,6 +229,7 @@ class EdgeTestView(QWidget):
         """Say what was found of a region or a pair; and of a pair, show the value of each subject."""
         compared = self.compared
         assert compared is not None
+        self.pair.setVisible(i is not None)
         self.values.setVisible(i is not None and j not in (None, i))
         if i is None:
             self.pair.setText("")
@@ -257,12 +260,13 @@ def _account(compared: Compared, found: Edges, q: float) -> str:
     if not len(found):
         i, j = (int(k) for k in np.unravel_index(int(np.nanargmin(result.p)), result.p.shape))
         least = f"the smallest q is {result.q[i, j]:.2g}, of {result.names[i]} – {result.names[j]}"
-        return f"{head} none of {some(tested, 'edge')} is found at q ≤ {q:g}; {least}."
+        return f"{head} none of {tested:,} edges is found at q ≤ {q:g}; {least}."
     higher = int((found.weights > 0).sum())
-    words = ("higher", "lower") if len(sizes) == 2 else ("above 0", "below 0")
+    sides = ("higher", "lower") if len(sizes) == 2 else ("above 0", "below 0")
+    drawn = f" The {DRAWN:,} of largest |t| are in the viewer." if len(found) > DRAWN else ""
     return (
-        f"{head} {len(found):,} of {some(tested, 'edge')} found at q ≤ {q:g}, {higher:,} {words[0]} and "
-        f"{len(found) - higher:,} {words[1]}, from |t| = {np.abs(found.weights).min():.3g}."
+        f"{head} {len(found):,} of {tested:,} edges found at q ≤ {q:g}, {higher:,} {sides[0]} and "
+        f"{len(found) - higher:,} {sides[1]}, from |t| = {np.abs(found.weights).min():.3g}.{drawn}"
     )
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pandas as pd
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QVBoxLayout, QWidget
 
 from napari_connectome.core.errors import InputError
 from napari_connectome.io.participants import find_participants, groupings, read_participants, subject_of
 from napari_connectome.widgets.form import ChoiceBox
 from napari_connectome.widgets.group_table import GROUP, SUBJECT, GroupTable
-from napari_connectome.widgets.panel import Panel, button, row, words
+from napari_connectome.widgets.panel import Panel, button, few, row, words
 from napari_connectome.widgets.work import told
 
 BY_HAND = "by hand"
@@ -81,7 +81,7 @@ class GroupChoice(QWidget):
         self.by_choice = ChoiceBox((BY_HAND,))
         self.by_choice.setToolTip("What the groups are: typed below, a part of the names of runs, or a column of a table.")
         self.table_button = button(
-            "Table…", "Take groups from a table with a line for each participant, such as participants.tsv.", self._ask
+            "Table…", "Take groups from a table with a line for each participant or run, such as participants.tsv.", self._ask
         )
         self.name_box = QComboBox()
         self.name_box.setEditable(True)
@@ -98,10 +98,8 @@ class GroupChoice(QWidget):
         column.addLayout(row("Groups", self.by_choice, self.table_button))
         column.addWidget(self.table)
         column.addLayout(row("Group", self.name_box, self.put_button))
-        compared = QHBoxLayout()
-        compared.addLayout(row("Compare", self.first_choice), 1)
-        compared.addLayout(row("with", self.second_choice), 1)
-        column.addLayout(compared)
+        column.addLayout(row("Compare", self.first_choice))
+        column.addLayout(row("with", self.second_choice))
         column.addWidget(self.account)
 
     @property
@@ -139,19 +137,20 @@ class GroupChoice(QWidget):
         self._offer_ways()
         self._offer_groups()
 
-    def take_table(self, path: str) -> None:
-        """Take the groups from a table with a line for each participant; its first column that makes groups is chosen."""
-        table = read_participants(path)
+    def take_tables(self, *paths: str) -> None:
+        """Take the groups from tables with a line for each participant; the column with the fewest groups is chosen."""
+        table = read_participants(*paths)
         ways = groupings(self._runs, table)
-        column = next((name for name in ways if name in table), None)
-        if column is None:
+        columns = [name for name in ways if name in table]
+        if not columns:
             raise InputError(
-                f"no column of {Path(path).name} makes two groups of these runs: it needs one, and a first column that says "
-                f"whose a line is, as sub-01, or the name of a run, as {self._runs[0]}."
+                f"no column of {few([Path(path).name for path in paths])} makes two groups of these runs: it needs one, and "
+                f"one that says whose a line is, as sub-01, or of which run, as {self._runs[0]}."
             )
-        self._participants, self._folder = table, str(Path(path).parent)
+        self._participants, self._folder = table, str(Path(paths[0]).parent)
         self._offer_ways()
-        self.by_choice.setCurrentIndex(self.by_choice.findData(column))
+        fewest = min(columns, key=lambda name: len(set(ways[name])))  # rather sex than age
+        self.by_choice.setCurrentIndex(self.by_choice.findData(fewest))
         self._on_by()
 
     def _look_beside(self, paths: Sequence[str]) -> None:
@@ -188,10 +187,10 @@ class GroupChoice(QWidget):
         self._offer_groups()
 
     def _ask(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Table of participants", self._folder, FILES)
-        if path:
+        paths, _ = QFileDialog.getOpenFileNames(self, "Tables of participants", self._folder, FILES)
+        if paths:
             with told(show_warning):
-                self.take_table(path)
+                self.take_tables(*paths)
 
     def _put(self) -> None:
         rows, name = self.table.chosen, self.name_box.currentText().strip()

@@ -24,7 +24,7 @@ def path(tmp_path):
 
 def test_columns_and_names_make_groups(path):
     ways = groupings(RUNS, read_participants(path))
-    assert list(ways) == ["age", "group", "ses in names"]  # one site is no group, and each has one task
+    assert list(ways) == ["group", "ses in names"]  # one site makes no groups, nor do four ages or one task
     assert ways["group"] == ("patient",) * 2 + ("control",) * 2 + ("patient",) * 2 + ("",) * 4
     assert ways["ses in names"] == ("pre", "post") * 5
     assert list(groupings(RUNS[::2], read_participants(path))) == ["group"]
@@ -45,18 +45,26 @@ def test_however_ids_are_written_the_line_is_the_subject_s(ids, data):
     import pandas as pd
 
     lines = [write.format(i) for i in ids]
-    table = pd.DataFrame({"group": ["a"] * len(ids)}, index=lines)
+    table = pd.DataFrame({"group": ["a"] * len(ids), "who": lines})
     order = data.draw(st.permutations(range(len(ids))))
     asked = [f"sub-{ids[i]:03d}_task-rest_bold" for i in order]
-    assert lines_of(table, asked) == [lines[i] for i in order]
+    assert lines_of(table, asked) == order
     assert lines_of(table, ["sub-999_bold", "bold"]) == [None, None]
-    assert lines_of(table, lines) == lines
+    assert lines_of(table, lines) == list(range(len(ids)))
 
 
 def test_lines_may_be_of_runs_themselves(tmp_path):
     (tmp_path / "groups.csv").write_text("run,who\nscan 1,a\nscan 2,b\nscan 3,a\n")
     table = read_participants(tmp_path / "groups.csv")
     assert groupings(["scan 2", "scan 3", "scan 1", "scan 4"], table) == {"who": ("b", "a", "a", "")}
+
+
+def test_tables_of_several_sites_name_files_in_any_column(tmp_path):
+    (tmp_path / "one.csv").write_text("age,filename,gender\n20,a.nii,F\n30,b.nii.gz,M\n")
+    (tmp_path / "two.csv").write_text("age,filename,gender,note\n41,c.nii,F,x\n")
+    table = read_participants(tmp_path / "one.csv", tmp_path / "two.csv")
+    assert groupings(["c", "b", "a"], table) == {"gender": ("F", "M", "F")}
+    assert list(table["note"]) == ["", "", "x"]
 
 
 @pytest.mark.parametrize(
@@ -75,9 +83,9 @@ def test_whose_a_run_is(name, subject):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("participant_id\tgroup\nsub-01\ta\nsub-01\tb\n", "sub-01 stands in 2 lines"),
         ("1\t2\nsub-01\ta\n", "needs a first line with the names of its columns"),
         ("participant_id\nsub-01\n", "needs a first line with the names of its columns"),
+        ("group\tgroup\nsub-01\ta\n", "needs a first line with the names of its columns"),
         ("", "is empty"),
     ],
 )
@@ -85,3 +93,11 @@ def test_what_is_no_such_table_is_one_sentence(tmp_path, text, said):
     (tmp_path / "participants.tsv").write_text(text)
     with pytest.raises(InputError, match=said):
         read_participants(tmp_path / "participants.tsv")
+
+
+def test_a_subject_with_two_lines_is_one_sentence(tmp_path):
+    (tmp_path / "participants.tsv").write_text("participant_id\tgroup\nsub-01\ta\nsub-01\tb\nsub-02\tb\n")
+    table = read_participants(tmp_path / "participants.tsv")
+    assert lines_of(table, ["sub-02_bold"]) == [2]
+    with pytest.raises(InputError, match="sub-01 stands in 2 lines"):
+        lines_of(table, RUNS)

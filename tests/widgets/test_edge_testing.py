@@ -118,7 +118,7 @@ def _table(folder, values=GROUPS, column="group"):
 
 def test_groups_of_a_table_find_what_differs_as_a_script_does(take, press, connectome, tmp_path):
     testing = take(connectome)
-    testing.choice.take_table(str(_table(tmp_path)))
+    testing.choice.take_tables(str(_table(tmp_path)))
     assert testing.choice.by_choice.currentText() == "group"
     assert testing.choice.table.texts(GROUP) == GROUPS
     result = press()
@@ -138,7 +138,7 @@ def test_the_slider_of_q_changes_what_is_found_in_the_matrix_and_the_brain(take,
     from napari_connectome.widgets.matrix_plot import BELOW
 
     testing = take(connectome)
-    testing.choice.take_table(str(_table(tmp_path)))
+    testing.choice.take_tables(str(_table(tmp_path)))
     result, view = press(), testing.view
     for q in (0.5, 0.001, 0.0, 0.2):
         view.q.box.number = q
@@ -190,7 +190,7 @@ def test_groups_by_hand(take, press, connectome):
 
 def test_groups_called_0_and_1_are_groups(take, press, connectome, tmp_path):
     testing = take(connectome)
-    testing.choice.take_table(str(_table(tmp_path, [str(int(each)) for each in PATIENT], "is_patient")))
+    testing.choice.take_tables(str(_table(tmp_path, [str(int(each)) for each in PATIENT], "is_patient")))
     assert testing.choice.groups.names == ("1", "0")
     assert _pairs(press() and testing.view.found) == TRUE
     _choose(testing.choice.second_choice, "zero")
@@ -239,7 +239,7 @@ def test_runs_of_one_subject_count_once(take, press, sessions):
 
 def test_an_edge_that_is_clicked_shows_the_value_of_each_subject(take, press, connectome, tmp_path):
     testing = take(connectome)
-    testing.choice.take_table(str(_table(tmp_path)))
+    testing.choice.take_tables(str(_table(tmp_path)))
     result, view = press(), testing.view
     assert not view.values.isVisibleTo(view)
     view.matrix.picked.emit(4, 1)
@@ -258,7 +258,7 @@ def test_an_edge_that_is_clicked_shows_the_value_of_each_subject(take, press, co
 
 def test_the_table_that_is_saved_has_all_edges_and_says_what_was_tested(take, press, connectome, tmp_path):
     testing = take(connectome)
-    testing.choice.take_table(str(_table(tmp_path)))
+    testing.choice.take_tables(str(_table(tmp_path)))
     result = press()
     testing.view.q.box.number = 0.01
     testing.view.save(str(tmp_path / "edges.tsv"))
@@ -292,7 +292,7 @@ def test_too_few_are_one_sentence(take, press, connectome, groups, said):
 
 def test_a_group_is_not_compared_with_itself(take, press, connectome, tmp_path):
     testing = take(connectome)
-    testing.choice.take_table(str(_table(tmp_path)))
+    testing.choice.take_tables(str(_table(tmp_path)))
     for first in ("control", "all runs"):
         _choose(testing.choice.first_choice, first)
         assert press() is None
@@ -323,7 +323,7 @@ def test_kinds_without_fisher_z_are_tested_as_they_are(take, press, tmp_path, ki
     if kind == "tangent":
         assert press() is None
         assert "sum to 0 at its own mean" in testing.message.text()
-    testing.choice.take_table(str(_table(tmp_path)))
+    testing.choice.take_tables(str(_table(tmp_path)))
     result = press()
     assert result.quantity == kind
     assert _pairs(testing.view.found) >= TRUE
@@ -337,13 +337,13 @@ def test_other_tables_are_one_sentence_and_change_nothing(testing, take, connect
         ("none.tsv", "there is no file"),
     ):
         with pytest.raises(InputError, match=said):
-            testing.choice.take_table(str(tmp_path / name))
+            testing.choice.take_tables(str(tmp_path / name))
         assert testing.choice.by_choice.count() == 1
 
 
 def test_groups_stay_with_their_runs_and_a_test_of_other_regions_goes(take, press, connectome, tmp_path):
     testing = take(connectome)
-    testing.choice.take_table(str(_table(tmp_path)))
+    testing.choice.take_tables(str(_table(tmp_path)))
     press()
     take(connectome.of_subjects(range(11, -1, -1)))
     assert testing.choice.table.texts(GROUP) == GROUPS[::-1]
@@ -369,7 +369,7 @@ def test_the_viewer_shows_the_edges_of_the_tab_in_front(qtbot, until, connectome
 
     panel.tabs.setCurrentIndex(GROUPS)
     assert shown() == strongest  # nothing is tested yet
-    panel.groups.choice.take_table(str(_table(tmp_path)))
+    panel.groups.choice.take_tables(str(_table(tmp_path)))
     panel.groups.test_button.click()
     until(lambda: not panel.groups.work.busy)
     t = panel.groups.view.compared.result.t
@@ -392,3 +392,17 @@ def test_the_viewer_shows_the_edges_of_the_tab_in_front(qtbot, until, connectome
     assert panel.tabs.currentIndex() == LOOK
     assert not panel.tabs.isTabEnabled(GROUPS)
     assert shown() != found
+
+
+def test_of_very_many_edges_the_strongest_are_drawn(take, press, connectome, monkeypatch):
+    from napari_connectome.widgets import edge_test_view
+
+    monkeypatch.setattr(edge_test_view, "DRAWN", 3)
+    testing = take(connectome)
+    testing.view.q.box.number = 0.5
+    result = press()
+    found = result.edges(0.5)
+    assert len(found) > 3
+    np.testing.assert_allclose(sorted(testing.view.graph.edges_layer.features["weight"]), sorted(found.first(3).weights))
+    assert f"{len(found)} of 45 edges" in testing.view.account.text()
+    assert "The 3 of largest |t| are in the viewer." in testing.view.account.text()
