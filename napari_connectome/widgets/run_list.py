@@ -11,6 +11,7 @@ from typing import Any
 from napari.layers import Layer
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
+from superqt import QFlowLayout
 
 from napari_connectome.core.errors import InputError, Progress
 from napari_connectome.core.sources import Source
@@ -29,6 +30,8 @@ from napari_connectome.widgets.work import Work, WorkBar
 
 FILES = "Runs (*.nii.gz *.nii *.mgz *.mgh *.mnc *.hdr *.img *.HEAD *.BRIK *.BRIK.gz);;All files (*)"
 TABLES = "Tables (*.tsv *.csv *.txt *.par);;All files (*)"
+SPACE = 4
+"""Pixels between two buttons."""
 EMPTY = (
     "No runs yet: add files or drop them here, or open runs (File > Open Sample > Connectome > Six resting-state phantoms) and "
     "add those."
@@ -80,9 +83,11 @@ class RunList(QWidget):
         )
         self.layers_button = button("Add open runs", "Add the runs that are open in the viewer.", self.add_open_runs)
         self.remove_button = button("Remove", "Take the selected runs out of the list; files and layers stay.", self.remove)
-        buttons = QHBoxLayout()
+        buttons = QFlowLayout()  # in a narrow dock the last goes below
+        buttons.setContentsMargins(0, 0, 0, 0)
+        buttons.setHorizontalSpacing(SPACE)
+        buttons.setVerticalSpacing(SPACE)
         for each in (self.files_button, self.layers_button, self.remove_button):
-            each.setMinimumWidth(40)
             buttons.addWidget(each)
         self.account = words()
         self.question = words()

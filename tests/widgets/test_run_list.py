@@ -97,6 +97,17 @@ def test_runs_that_are_open_already_are_in_the_list(qtbot, small_run, add_run):
     assert [entry.name for entry in runs.entries] == ["run 1"]
 
 
+@pytest.mark.parametrize("wide", [200, 240, 300])
+def test_no_button_is_cut_in_a_narrow_dock(runs, until, wide):
+    runs.panel.resize(wide, 700)
+    runs.panel.show()
+    until(lambda: runs.width() <= wide)
+    buttons = (runs.files_button, runs.layers_button, runs.remove_button)
+    assert all(each.width() >= each.sizeHint().width() for each in buttons)
+    assert all(each.geometry().right() <= runs.width() for each in buttons)
+    assert not any(a.geometry().intersects(b.geometry()) for a in buttons for b in buttons if a is not b)
+
+
 def test_the_tr_is_asked_for_once(runs, add, write, small_run):
     runs.viewer.add_image(np.ones((T, 4, 5, 6)), scale=(1, 3, 3, 3), name="open")
     runs.add_open_runs()
