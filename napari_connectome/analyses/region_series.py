@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -119,26 +119,78 @@ def region_series(
     """
     expect("the run", run, Run)
     params = RegionSeries.given(params)
-    kept = np.arange(run.n_volumes) if run.keep is None else np.flatnonzero(run.keep)
+    run, inside = on_one_grid(run, regions, params, part(progress, 0.0, 0.4))
+    found = series_before_cleaning(run, inside, regions, params, expected=expected, progress=part(progress, 0.4, 1.0))
+    found = replace(found, data=cleaned_series(run, found.data, params))
+    progress(1.0, "series of regions")
+    return found
+
+
+def on_one_grid(
+    run: Run, regions: Regions | Maps | npt.ArrayLike | pd.DataFrame, params: RegionSeries, progress: Progress = silent
+) -> tuple[Run, Array | None]:
+    """The run as the regions meet it; where it was resampled to their grid, also which voxels (flat, bool) have values."""
+    if params.resample == "run" and isinstance(regions, Regions | Maps) and not run.grid.matches(regions.grid):
+        return _on_grid(run, regions.grid, progress)
+    return run, None
+
+
+def series_before_cleaning(
+    run: Run,
+    inside: Array | None,
+    regions: Regions | Maps | npt.ArrayLike | pd.DataFrame,
+    params: RegionSeries,
+    *,
+    expected: pd.DataFrame | None = None,
+    required: bool = True,
+    progress: Progress = silent,
+) -> Series:
+    """What `region_series` cleans in the end, of each region by itself; eigenvariates, being of cleaned voxels, as they are.
+
+    Parameters
+    ----------
+    run, inside
+        As `on_one_grid` gave them.
+    regions, params, expected, progress
+        As for `region_series`.
+    required : bool
+        Whether one region at least must have a voxel with values: not of some regions of many.
+    """
+    kept = _kept(run)
     if not len(kept):
         raise InputError(f"no volume of {run.name} is kept: censor fewer volumes.")
-    inside = None
-    if params.resample == "run" and isinstance(regions, Regions | Maps) and not run.grid.matches(regions.grid):
-        run, inside = _on_grid(run, regions.grid, part(progress, 0.0, 0.5))
-        progress = part(progress, 0.5, 1.0)
     where = placed(
         regions, run.grid, run.name, params.radius, part(progress, 0.0, 0.1),
-        resampled=params.resample == "regions", expected=expected,
+        resampled=params.resample == "regions", expected=expected, required=required,
     )  # fmt: skip
     if where.weights is not None and params.summary != "mean":
         raise InputError(
             f"maps are fitted to the run as a whole and have no {params.summary}: leave the summary at mean, or give labels."
         )
-    where = _usable(run, where, kept, inside, part(progress, 0.1, 0.2))
+    where = _usable(run, where, kept, inside, required, part(progress, 0.1, 0.2))
     data = _summarized(run, where, kept, params, part(progress, 0.2, 1.0))
-    progress(1.0, "series of regions")
     table = where.account()
     return Series(data, list(table["name"]), run.tr, None if len(kept) == run.n_volumes else kept * run.tr, table)
+
+
+def cleaned_series(run: Run, series: Array, params: RegionSeries, matrix: Array | None = None) -> Array:
+    """Series (t' × r) as `series_before_cleaning` made them, cleaned and scaled; `matrix` as for `core.cleaning.clean`."""
+    cleaning = params.cleaning
+    if params.summary == "eigenvariate" or (does_nothing(cleaning, run) and cleaning.standardize == "none"):
+        return series
+    whole = np.zeros((run.n_volumes, series.shape[1]))
+    whole[_kept(run)] = series
+    return clean(whole, run.tr, cleaning, run.confounds, run.keep, matrix)
+
+
+def does_nothing(cleaning: Cleaning, run: Run) -> bool:
+    """Whether cleaning takes nothing out of a run."""
+    filtered = cleaning.high_pass > 0 or cleaning.low_pass < math.inf
+    return not (cleaning.detrend or filtered or (run.confounds is not None and run.confounds.shape[1]))
+
+
+def _kept(run: Run) -> Array:
+    return np.arange(run.n_volumes) if run.keep is None else np.flatnonzero(run.keep)
 
 
 def _on_grid(run: Run, grid: Grid, progress: Progress) -> tuple[Run, Array]:
@@ -151,7 +203,9 @@ def _on_grid(run: Run, grid: Grid, progress: Progress) -> tuple[Run, Array]:
     return resample(run, grid, progress=progress), inside.reshape(-1)
 
 
-def _usable(run: Run, where: PlacedRegions, kept: Array, inside: Array | None, progress: Progress) -> PlacedRegions:
+def _usable(
+    run: Run, where: PlacedRegions, kept: Array, inside: Array | None, required: bool, progress: Progress
+) -> PlacedRegions:
     """The regions without voxels outside the run, and without those that are NaN or infinite in a volume that counts."""
     there = np.zeros(int(np.prod(run.grid.shape)), dtype=bool)
     for voxels in where.voxels:
@@ -159,7 +213,7 @@ def _usable(run: Run, where: PlacedRegions, kept: Array, inside: Array | None, p
     if inside is not None:
         there &= inside
     found = np.flatnonzero(there)
-    good = finite_voxels(run.data, kept, found, run.name, progress)
+    good = finite_voxels(run.data, kept, found, run.name if required else None, progress)
     if inside is None and good.all():
         return where
     there[found] = good
@@ -167,41 +221,27 @@ def _usable(run: Run, where: PlacedRegions, kept: Array, inside: Array | None, p
 
 
 def _summarized(run: Run, where: PlacedRegions, kept: Array, params: RegionSeries, progress: Progress) -> Array:
-    """The series (t' × r) of regions, cleaned."""
+    """The series (t' × r) of regions."""
     if where.weights is None:
         return _of_sets(run, where.voxels, kept, params, progress)
     weights = list(zip(where.voxels, where.weights, strict=True))
     summary = map_series if params.maps == "least_squares" else map_means
     with one_thread():  # small products, which two threads only slow down
-        return _cleaned(run, summary(run.data, run.grid, weights, kept, params.fwhm, progress), kept, params.cleaning)
+        return summary(run.data, run.grid, weights, kept, params.fwhm, progress)
 
 
 def _of_sets(run: Run, sets: Sequence[Array], kept: Array, params: RegionSeries, progress: Progress) -> Array:
-    """The series (t' × r) of sets of voxels, cleaned."""
+    """The series (t' × r) of sets of voxels."""
     if params.summary == "eigenvariate":
         return _first(run, sets, kept, params, progress)
     summary = means if params.summary == "mean" else medians
-    return _cleaned(run, summary(run.data, run.grid, sets, kept, params.fwhm, progress), kept, params.cleaning)
-
-
-def _cleaned(run: Run, series: Array, kept: Array, cleaning: Cleaning) -> Array:
-    """Series (t' × r) of the kept volumes, cleaned and scaled."""
-    if _does_nothing(cleaning, run.confounds) and cleaning.standardize == "none":
-        return series
-    whole = np.zeros((run.n_volumes, series.shape[1]))
-    whole[kept] = series
-    return clean(whole, run.tr, cleaning, run.confounds, run.keep)
-
-
-def _does_nothing(cleaning: Cleaning, confounds: pd.DataFrame | None) -> bool:
-    filtered = cleaning.high_pass > 0 or cleaning.low_pass < math.inf
-    return not (cleaning.detrend or filtered or (confounds is not None and confounds.shape[1]))
+    return summary(run.data, run.grid, sets, kept, params.fwhm, progress)
 
 
 def _first(run: Run, sets: Sequence[Array], kept: Array, params: RegionSeries, progress: Progress) -> Array:
     cleaning = params.cleaning
     matrix = None
-    if not _does_nothing(cleaning, run.confounds):
+    if not does_nothing(cleaning, run):
         matrix = cleaning_matrix(run.n_volumes, run.tr, cleaning, run.confounds, run.keep)[:, kept]
     data = eigenvariates(run.data, run.grid, sets, kept, params.fwhm, matrix, part(progress, 0.0, 0.8))
     if cleaning.standardize == "none":

@@ -136,6 +136,7 @@ def clean(
     cleaning: Cleaning = DEFAULT,
     confounds: pd.DataFrame | Array | None = None,
     keep: npt.ArrayLike | None = None,
+    matrix: Array | None = None,
 ) -> Array:
     """Return cleaned and standardised time series.
 
@@ -145,6 +146,8 @@ def clean(
         A column with NaN or infinity in a kept volume comes back as NaN and leaves the others alone.
     tr, cleaning, confounds, keep
         See `cleaning_matrix`.
+    matrix : (t' × t) array, optional
+        What `cleaning_matrix` gave for these, where series of one run are cleaned again and again.
 
     Returns
     -------
@@ -161,7 +164,8 @@ def clean(
     if given.ndim not in (1, 2) or given.dtype.kind not in "biuf":
         raise InputError(f"series must be real numbers (volumes × columns), not {given.dtype} of shape {given.shape}.")
     data = given[:, None] if given.ndim == 1 else given
-    matrix = cleaning_matrix(len(data), tr, cleaning, confounds, keep)
+    if matrix is None:
+        matrix = cleaning_matrix(len(data), tr, cleaning, confounds, keep)
     kept = _kept(len(data), keep)
     single = data.dtype.itemsize == 4 or (data.dtype.kind != "f" and data.dtype.itemsize < 4)
     kind = np.float32 if single else np.float64

@@ -74,6 +74,7 @@ def placed(
     *,
     resampled: bool = True,
     expected: pd.DataFrame | None = None,
+    required: bool = True,
 ) -> PlacedRegions:
     """Find the voxels of regions.
 
@@ -93,6 +94,8 @@ def placed(
         One sentence for these otherwise.
     expected : DataFrame, optional
         All regions there should be, by label id, with a column name; those not in the labels have no voxel.
+    required : bool
+        Whether one of them at least must have a voxel of the run.
     """
     if isinstance(regions, Volume):
         raise InputError(f"{regions.name} is a Volume and regions are needed: give Regions(image.data > 0, image.grid).")
@@ -105,7 +108,7 @@ def placed(
         else:
             _refuse(expected)
             found = _of_maps(regions, grid, progress)
-        if not any(len(voxels) for voxels in found.voxels):
+        if required and not any(len(voxels) for voxels in found.voxels):
             raise InputError(f"no voxel of {run} lies in any of the regions: give regions in the space of the run.")
         return found
     _refuse(expected)

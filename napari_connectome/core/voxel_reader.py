@@ -99,11 +99,11 @@ def reached(shape: tuple[int, int, int], box: Box, reach: Reach) -> Box:
     return z, y, x
 
 
-def finite_voxels(data: Array, volumes: Array, voxels: Array, name: str, progress: Progress = silent) -> Array:
+def finite_voxels(data: Array, volumes: Array, voxels: Array, name: str | None, progress: Progress = silent) -> Array:
     """Which voxels (n,) are finite in all of some volumes, bool.
 
-    One sentence, with the `name` of the run, where none is although they do have values in other volumes. Voxels that have
-    none in any volume lie outside the image.
+    One sentence, with the `name` of the run if it is given, where none is although they do have values in other volumes.
+    Voxels that have none in any volume lie outside the image.
     """
     good = np.ones(len(voxels), dtype=bool)
     if data.dtype.kind != "f" or not len(voxels):
@@ -121,7 +121,7 @@ def finite_voxels(data: Array, volumes: Array, voxels: Array, name: str, progres
         else:
             ever[:] = True
         progress((row + 1) / len(volumes), "looking for missing values")
-    if ever.any() and not good.any():
+    if name is not None and ever.any() and not good.any():
         raise InputError(
             f"no voxel of the regions has a value in all volumes of {name} ({_worst(volumes, lacking)}, from 0): "
             "censor such volumes, mend the file, or leave it out."

@@ -14,7 +14,7 @@ from napari.utils.colormaps import CyclicLabelColormap
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.values import as_label_type
 from napari_connectome.layers import results
-from napari_connectome.layers.spatial import info, layer_kwargs, named, placement, tell
+from napari_connectome.layers.spatial import info, layer_kwargs, names_in, placement, tell
 from napari_connectome.layers.styles import distinct_colors, draw_lines
 
 Array = npt.NDArray[Any]
@@ -90,7 +90,7 @@ class LiveLabels:
             layer.name = name
         layer.scale, layer.translate = placement(grid)
         tell(
-            layer, grid=grid, title=name, said=_names(features), **known
+            layer, grid=grid, title=name, said=names_in(features), **known
         )  # first: whoever hears of the voxels reads what is known of them
         if not layer.features.equals(features):
             layer.features = features
@@ -142,9 +142,4 @@ class LiveLabels:
 def _unnamed(layer: Labels) -> bool:
     """Whether nobody gave a region another name; others may leave out those that have no voxel."""
     said = info(layer).get("said") or {}
-    return all(said.get(i) == name for i, name in _names(layer.features).items())
-
-
-def _names(features: pd.DataFrame) -> dict[int, str]:
-    table = named(features)
-    return {} if table is None else {int(i): str(name) for i, name in table["name"].items()}  # type: ignore[call-overload]
+    return all(said.get(i) == name for i, name in names_in(layer.features).items())

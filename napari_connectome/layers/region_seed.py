@@ -13,6 +13,7 @@ from napari_connectome.core.edits import default_name
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.overlap import Overlap, overlap
+from napari_connectome.layers.label_events import edits_of, moves_of
 from napari_connectome.layers.spatial import grid_of, named
 
 Array = npt.NDArray[Any]
@@ -64,17 +65,17 @@ class RegionSeed:
         self._told = ("", 0, self.name)
         self._place()
         layer.events.features.connect(self._call)
-        for event in self._edits():
+        for event in edits_of(layer):
             event.connect(self.look)
-        for event in self._moves():
+        for event in moves_of(layer):
             event.connect(self._place)
 
     def close(self) -> None:
         """Stop following the layer."""
         self.layer.events.features.disconnect(self._call)
-        for event in self._edits():
+        for event in edits_of(self.layer):
             event.disconnect(self.look)
-        for event in self._moves():
+        for event in moves_of(self.layer):
             event.disconnect(self._place)
 
     @property
@@ -131,16 +132,6 @@ class RegionSeed:
         except InputError as error:
             self._shared, self.trouble = None, str(error)
         self.look()
-
-    def _edits(self) -> tuple[Any, ...]:
-        # labels_update: each move of a brush; paint: the end of an edit; set_data: undo, redo and any refresh.
-        events = self.layer.events
-        return events.labels_update, events.paint, events.set_data
-
-    def _moves(self) -> tuple[Any, ...]:
-        events = self.layer.events
-        placing = events.scale, events.translate, events.rotate, events.shear, events.affine, events.units
-        return (events.data, events.metadata, *placing)
 
 
 def shared_voxels(layer: Layer, grid: Grid) -> Overlap:

@@ -223,3 +223,9 @@ def named(features: pd.DataFrame) -> pd.DataFrame | None:
     table = features.loc[regions].drop(columns="index")
     table.index = pd.Index(ids[regions].astype(np.int64), name="index")
     return table if len(table) else None
+
+
+def names_in(features: pd.DataFrame) -> dict[int, str]:
+    """The names that the features of a labels layer give its regions, by label id."""
+    table = named(features)
+    return {} if table is None else {int(i): str(name) for i, name in table["name"].items()}  # type: ignore[call-overload]

@@ -140,7 +140,11 @@ def connectome_of_series(read: RunSeries, connectivity: Measure | None = None, *
 
 def _series_of(source: Source, progress: Progress, *, regions: Any, params: RegionSeries) -> Series:
     run = source.load(part(progress, 0.0, 0.6))
-    found = region_series(run, regions, params, progress=part(progress, 0.6, 1.0))
+    return without_constant(region_series(run, regions, params, progress=part(progress, 0.6, 1.0)))
+
+
+def without_constant(found: Series) -> Series:
+    """The series with NaN for those that do not change."""
     constant = np.ptp(found.data, axis=0) <= CONSTANT * np.abs(found.data).max(axis=0)
     if not constant.any():
         return found

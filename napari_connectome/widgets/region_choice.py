@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,8 @@ class RegionChoice(QWidget):
                 raise InputError("there are no regions: choose an atlas file or a layer.")
             return self._atlas
         if isinstance(layer, Labels):
-            return regions_of(layer, among)
+            found = regions_of(layer, among)
+            return replace(found, labels=found.labels.copy())  # the layer's own change under the brush
         if is_stack(layer):
             return maps_of(layer, among)
         table = _seeds_in(layer)

@@ -1,0 +1,183 @@
+"""A region of an atlas is painted in a real window, with a real mouse, and matrix and graph follow."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+from napari.layers import Labels
+
+import napari_connectome as nc
+from napari_connectome.layers.spatial import layer_kwargs, regions_of, to_world
+from napari_connectome.layers.undoable import write
+from napari_connectome.widgets.connectome import LOOK
+
+WIDGET = "Connectome"
+CENTRES = [(0, 21, 3), (0, -21, 3), (-21, 0, 3), (21, 0, 3), (0, 0, 18), (0, 3, -15)]
+
+
+def _atlas(grid):
+    labels = np.zeros(grid.shape, np.uint8)
+    for i, centre in enumerate(CENTRES):
+        labels[grid.sphere(centre, 9)] = i + 1
+    return Labels(labels, name="atlas", **layer_kwargs(grid))
+
+
+@pytest.fixture
+def opened(make_napari_viewer, spared, small_run, add_run, until):
+    """A viewer with run and atlas, and the panel with their connectome."""
+
+    def open_it(*, files=(), **measure):
+        viewer = make_napari_viewer(show=True)
+        if not files:
+            add_run(viewer, small_run.run, "small")
+        layer = viewer.add_layer(_atlas(small_run.run.grid))
+        _, panel = viewer.window.add_plugin_dock_widget("napari-connectome", WIDGET)
+        if files:
+            panel.computing.runs.add_files(files)
+            until(lambda: not panel.computing.runs.busy)
+        panel.computing.regions.layer_choice.layer = layer
+        if measure:
+            panel.computing.form.value = panel.computing.form.value.replace(**measure)
+        panel.computing.compute_button.click()
+        until(lambda: not panel.computing.work.busy)
+        assert panel.tabs.currentIndex() == LOOK, panel.computing.message.text()
+        return viewer, panel, layer
+
+    return open_it
+
+
+@pytest.fixture
+def files(tmp_path, small_run):
+    """The run twice on the disk, the second with its volumes turned round."""
+    paths = []
+    for i, data in enumerate((small_run.run.data, small_run.run.data[::-1])):
+        image = nib.Nifti1Image(np.ascontiguousarray(data.transpose(3, 2, 1, 0)), small_run.run.grid.affine)
+        image.header.set_xyzt_units("mm", "sec")
+        image.header["pixdim"][4] = 2.0
+        paths.append(str(tmp_path / f"sub-{i + 1:02d}_bold.nii"))
+        nib.save(image, paths[-1])
+    return paths
+
+
+def _fresh(panel, layer, runs):
+    return nc.connectome_of_runs(
+        runs, regions_of(layer), panel.computing.series_parameters(), panel.computing.form.value, leave_out=True
+    )
+
+
+def _check(panel, layer, runs, until):
+    """Whether all that is shown is what a fresh computation gives."""
+    until(lambda: not panel.following.busy)
+    wanted, look = _fresh(panel, layer, runs), panel.look
+    assert look.connectome.names == wanted.names
+    np.testing.assert_array_equal(look.connectome.matrices, wanted.matrices)
+    np.testing.assert_allclose(look.connectome.coordinates, wanted.coordinates, atol=1e-9)
+    until(lambda: not panel.following._rest.isActive())
+    order = look.matrix.order
+    np.testing.assert_array_equal(look.matrix.to_frame().to_numpy(), wanted.mean[np.ix_(order, order)])
+    nodes = look.graph.nodes_layer
+    np.testing.assert_allclose(nodes.features[list("xyz")].to_numpy(dtype=float), wanted.coordinates, atol=1e-9)
+    assert set(look.graph.edges_layer.features["weight"]) <= set(wanted.mean[np.tril_indices(len(wanted.names), -1)])
+    return wanted
+
+
+def _brush(viewer, layer, run, label, mm, mode="paint"):
+    viewer.layers.selection.active = layer
+    layer.selected_label, layer.mode, layer.brush_size, layer.n_edit_dimensions = label, mode, 2, 3
+    viewer.dims.set_point(range(viewer.dims.ndim - 3, viewer.dims.ndim), to_world(run.grid, mm))
+    viewer.reset_view()
+
+
+def test_the_matrix_follows_a_stroke_while_it_is_drawn_and_ends_where_a_fresh_computation_ends(opened, small_run, hand, until):
+    viewer, panel, layer = opened()
+    run, look = small_run.run, panel.look
+    panel.look.share.box.number = 100.0
+    before = look.connectome.mean.copy()
+    seen = []
+    panel.following.followed.connect(lambda found: seen.append(found.connectome.mean[2].copy()))
+    _brush(viewer, layer, run, 3, CENTRES[2])
+    mouse = hand(viewer)
+    mouse.drag(np.linspace(*(to_world(run.grid, mm) for mm in (CENTRES[2], (-9, -18, 3))), 12))
+    until(lambda: not panel.following.busy)
+    mouse.drag(np.linspace(*(to_world(run.grid, mm) for mm in ((-9, -18, 3), (-9, 21, 3))), 12))
+    assert len({row.tobytes() for row in seen}) > 3, "the matrix stood still while the brush was moved"
+    wanted = _check(panel, layer, [run], until)
+    assert np.abs(wanted.mean[2] - before[2]).max() > 0.2
+    _brush(viewer, layer, run, 3, (-9, -18, 3), "erase")
+    mouse.drag(np.linspace(*(to_world(run.grid, mm) for mm in ((-9, -18, 3), (-9, 0, 3))), 8))
+    _check(panel, layer, [run], until)
+    for _ in range(3):
+        layer.undo()
+        _check(panel, layer, [run], until)
+    np.testing.assert_allclose(panel.look.connectome.mean, before, atol=1e-12)
+
+
+def test_a_region_that_is_new_and_one_that_is_gone_are_followed(opened, small_run, until):
+    _, panel, layer = opened()
+    run = small_run.run
+    write(layer, np.where(run.grid.sphere((0, -12, -9), 7), 9, layer.data))
+    wanted = _check(panel, layer, [run], until)
+    assert wanted.names[-1] == "region 9"
+    write(layer, np.where(layer.data == 2, 0, layer.data))
+    assert len(_check(panel, layer, [run], until).names) == 6
+    write(layer, np.zeros_like(layer.data))
+    until(lambda: not panel.following.busy)
+    assert "There is no region in the label image: paint one first." in panel.following.account.text()
+    assert len(panel.look.connectome.names) == 6
+    layer.undo()
+    _check(panel, layer, [run], until)
+    assert panel.following.account.text() == ""
+
+
+@pytest.mark.parametrize("measure", [{"kind": "partial_correlation"}, {"kind": "tangent"}, {"fisher_z": True}])
+def test_runs_of_files_are_read_at_the_first_stroke_and_every_kind_follows(opened, files, small_run, until, measure):
+    _, panel, layer = opened(files=files, **measure)
+    run = small_run.run
+    runs = [nc.load_run(path) for path in files]
+    assert panel.following._series is None
+    for radius in (12, 6):
+        write(layer, np.where(run.grid.sphere(CENTRES[3], radius), 4, np.where(layer.data == 4, 0, layer.data)))
+        _check(panel, layer, runs, until)
+    assert panel.look.connectome.subjects == ("sub-01_bold", "sub-02_bold")
+
+
+def test_nothing_is_followed_where_nobody_wants_it(opened, small_run, until):
+    _, panel, layer = opened()
+    run = small_run.run
+    before = panel.look.connectome
+    panel.following.box.setChecked(False)
+    write(layer, np.where(run.grid.sphere(CENTRES[3], 12), 4, layer.data))
+    until(lambda: not panel.following.busy)
+    assert panel.look.connectome is before
+    panel.following.box.setChecked(True)
+    _check(panel, layer, [run], until)
+
+
+def test_a_layer_that_is_moved_or_gone_is_not_followed_any_more(opened, small_run, until):
+    viewer, panel, layer = opened()
+    before = panel.look.connectome
+    layer.translate = np.asarray(layer.translate) + 30
+    assert "was moved" in panel.following.account.text()
+    write(layer, np.where(layer.data == 2, 0, layer.data))
+    until(lambda: not panel.following.busy)
+    assert panel.look.connectome is before
+    viewer.layers.remove(layer)
+    assert panel.look.connectome is before
+
+
+def test_the_layer_is_taken_away_in_the_middle_of_it(opened, small_run, until):
+    viewer, panel, layer = opened()
+    write(layer, np.where(layer.data == 2, 0, layer.data))
+    viewer.layers.remove(layer)
+    until(lambda: not panel.following.busy)
+    assert "layer is gone" in panel.following.account.text()
+
+
+def test_a_renamed_region_is_renamed_in_the_matrix(opened, small_run, until):
+    import pandas as pd
+
+    _, panel, layer = opened()
+    write(layer, np.where(small_run.run.grid.sphere(CENTRES[3], 12), 4, layer.data))
+    until(lambda: not panel.following.busy)
+    layer.features = pd.DataFrame({"index": [0, 4], "name": ["background", "insula"]})
+    until(lambda: "insula" in panel.look.connectome.names)
+    _check(panel, layer, [small_run.run], until)
