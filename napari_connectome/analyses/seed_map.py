@@ -267,6 +267,23 @@ class SeedMapper:
             self.select(self.sphere(seed))
         return Volume(self.write(np.zeros(self.grid.shape, dtype=np.float32)), self.grid, name=self.params.statistic)
 
+    def map_of(self, series: Array, name: str = "") -> Volume:
+        """The map of a series (t',) that was had from this run elsewhere, cleaned as here: of a region or a network, say."""
+        if np.shape(series) != (len(self.volumes),):
+            raise InputError(
+                f"{name or 'the series'} has {len(series)} values and {self.run_name} has {len(self.volumes)} volumes that are "
+                "used: give the series of this run, cleaned in the same way."
+            )
+        centred = np.asarray(series, dtype=np.float64) - np.mean(series)
+        size = float(np.linalg.norm(centred))
+        if not np.isfinite(size) or size <= 1e-12 * float(np.abs(series).max(initial=0.0)) * len(centred):
+            raise InputError(f"{name or 'the series'} has no signal that changes in {self.run_name}: choose another.")
+        direction = np.asarray(self._basis.T @ (centred / size), dtype=np.float32)
+        out = np.zeros(self.grid.shape, dtype=np.float32)
+        for piece in self.pieces:
+            self.fill(self.values(direction, piece), out, piece)
+        return Volume(out, self.grid, name=name or self.params.statistic)
+
     def write(self, out: Array) -> Array:
         """Write the map of the selected seed into a (z, y, x) float32 volume and return it."""
         direction = self.direction()

@@ -13,8 +13,8 @@ from napari.utils.colormaps import Colormap
 from napari_connectome.core.brain_mesh import brain_mesh
 from napari_connectome.core.values import Maps, Regions, Volume, expect
 from napari_connectome.layers import results
-from napari_connectome.layers.graph_places import OWNER, graph_kwargs, places_of
-from napari_connectome.layers.spatial import info, tell
+from napari_connectome.layers.graph_places import OWNER, graph_kwargs, places_of, put_beneath
+from napari_connectome.layers.spatial import tell
 
 Array = npt.NDArray[Any]
 
@@ -59,7 +59,7 @@ class BrainSurface:
         )
         tell(layer, role=BRAIN, owner=OWNER, title=layer.name, unique_id=layer.unique_id)
         results.add(viewer, layer)
-        _beneath(viewer, layer)
+        put_beneath(viewer, layer)
         return layer
 
     def remove(self, viewer: ViewerModel) -> None:
@@ -84,14 +84,3 @@ def _inside(brain: Any) -> Array:
 
 def _plain() -> Any:
     return Colormap([COLOR, COLOR], name="connectome brain")
-
-
-def _beneath(viewer: ViewerModel, layer: Surface) -> None:
-    """Put a layer beneath what it is around."""
-    graph = [i for i, each in enumerate(viewer.layers) if each is not layer and results.is_result(each) and _of_graph(each)]
-    if graph:
-        viewer.layers.move(viewer.layers.index(layer), min(graph))
-
-
-def _of_graph(layer: Any) -> bool:
-    return bool(info(layer).get("owner") == OWNER)

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from napari.components import ViewerModel
+from napari.layers import Layer
 
 from napari_connectome.core.grid import Grid
+from napari_connectome.layers import results
 from napari_connectome.layers.spatial import KEY, STRAIGHT, info, to_world
 
 Array = npt.NDArray[Any]
@@ -46,3 +48,14 @@ def places_of(viewer: ViewerModel, mm: Array) -> Array:
 def world_of(places: Array) -> Array:
     """Data of these layers in the viewer's world (z, y, x)."""
     return np.asarray(places * UNIT)
+
+
+def put_beneath(viewer: ViewerModel, layer: Layer) -> None:
+    """Put a layer beneath those of the graph."""
+    graph = [i for i, each in enumerate(viewer.layers) if each is not layer and _is_part(each)]
+    if graph:
+        viewer.layers.move(viewer.layers.index(layer), min(graph))
+
+
+def _is_part(layer: Layer) -> bool:
+    return bool(info(layer).get("owner") == OWNER) and results.is_result(layer)

@@ -22,12 +22,14 @@ from napari_connectome.core.words import as_sentence, some
 from napari_connectome.io.connectomes import save_connectome
 from napari_connectome.layers.connectome_graph import STRONGEST, ConnectomeGraph
 from napari_connectome.studies.connectome_of_runs import RunSeries
+from napari_connectome.widgets.connecting import Connecting
 from napari_connectome.widgets.edge_plot import EdgePlot
 from napari_connectome.widgets.form import ChoiceBox
 from napari_connectome.widgets.matrix_plot import NOBODY, MatrixPlot
 from napari_connectome.widgets.number_slider import NumberSlider
 from napari_connectome.widgets.panel import Panel, button, row, words
 from napari_connectome.widgets.region_choice import Chosen
+from napari_connectome.widgets.region_map import RegionMap
 from napari_connectome.widgets.save_as import ask_path
 from napari_connectome.widgets.work import told
 
@@ -65,6 +67,8 @@ class ConnectomeView(QWidget):
     matrix : MatrixPlot
     edge : EdgePlot
         What the pair that was clicked last rests on.
+    region_map : RegionMap
+        The seed map of the region that was clicked last, or of the pair's first.
     graph : ConnectomeGraph
     connectome : Connectome or None
     ordering : Ordering or None
@@ -79,6 +83,7 @@ class ConnectomeView(QWidget):
         self.graph = ConnectomeGraph.of(panel.viewer)
         self._regions: Chosen | None = None
         self._read: RunSeries | None = None
+        self._made: Connecting | None = None
         self._provenance: dict[str, Any] = {}
         self._wide = 0
         self._around: Regions | Maps | None = None
@@ -87,6 +92,7 @@ class ConnectomeView(QWidget):
         self._values = np.empty((0, 0))
         self._all: Edges | None = None  # sorted when the slider first asks for it
         self._strong, self._least, self._count = strongest_edges(self._values, STRONGEST)
+        self.region_map = RegionMap(panel)
         self._build()
         self._soon = panel.timer(0, self._on_share)  # a slider tells of more steps than can be drawn
         self._hint_soon = panel.timer(HOVER, self._on_hint)
@@ -142,6 +148,7 @@ class ConnectomeView(QWidget):
         column.addWidget(self.hide_box)
         column.addWidget(self.brain_box)
         column.addWidget(self.pair)
+        column.addWidget(self.region_map)
         column.addWidget(self.edge)
         column.addWidget(self.save_button)
         column.addStretch(1)
@@ -165,6 +172,7 @@ class ConnectomeView(QWidget):
         regions: Chosen | None = None,
         read: RunSeries | None = None,
         provenance: Mapping[str, Any] | None = None,
+        made: Connecting | None = None,
     ) -> None:
         """Show a connectome in place of that of before; run, order, share and lit pair stay where they can.
 
@@ -177,9 +185,12 @@ class ConnectomeView(QWidget):
             The series it was made of, to explain an edge by.
         provenance : mapping, optional
             What made it, in plain values, to be saved with it.
+        made : Connecting, optional
+            What made it, to make seed maps of its regions of the same runs.
         """
         self._provenance = dict(provenance or {})
-        self.connectome, self._regions, self._read = connectome, regions, read
+        self.connectome, self._regions, self._read, self._made = connectome, regions, read, made
+        self.region_map.take(made, read)
         before = self.subject_choice.currentText()
         with QSignalBlocker(self.subject_choice):
             self.subject_choice.clear()
@@ -206,9 +217,10 @@ class ConnectomeView(QWidget):
         """
         before = self.connectome
         if before is None or before.names != connectome.names or before.subjects != connectome.subjects:
-            self.show_connectome(connectome, regions, read, self._provenance)
+            self.show_connectome(connectome, regions, read, self._provenance, self._made)
             return
         self.connectome, self._regions, self._read = connectome, regions, read
+        self.region_map.take(self._made, read)
         self._renewed = True
         self._take()
         self.matrix.renew(self._values, self._least)
@@ -373,6 +385,7 @@ class ConnectomeView(QWidget):
     def _explain(self, i: int | None, j: int | None = None) -> None:
         """Say what there is of a region or a pair; and of a pair, what its value rests on."""
         self._say(i, j)
+        self.region_map.offer(i, self.subject or 0)
         self.edge.setVisible(i is not None and j not in (None, i) and self._read is not None)
         if i is not None and j is not None and i != j and self._read is not None:
             self._account(i, j, self.subject or 0)

@@ -292,3 +292,19 @@ def test_bad_input_ends_in_a_sentence():
     for sentence, call in cases.items():
         with pytest.raises(InputError, match=sentence):
             call()
+
+
+@pytest.mark.parametrize("statistic", ["r", "z_score"])
+def test_the_map_of_a_series_from_elsewhere_is_that_of_the_seed_it_is_of(statistic):
+    run = _run()
+    run = run.replace(keep=np.arange(run.n_volumes) % 9 > 0)
+    mapper = SeedMapper(run, PARAMS.replace(statistic=statistic), _mask(run))
+    wanted = mapper.map((0, -10, 6))
+    found = mapper.map_of(3 * mapper.series(run) + 5, "mine")
+    np.testing.assert_allclose(found.data, wanted.data, rtol=1e-4, atol=1e-5)
+    assert found.name == "mine"
+    with pytest.raises(InputError, match="mine has 7 values"):
+        mapper.map_of(np.ones(7), "mine")
+    for constant in (np.full(len(mapper.volumes), 4.0), np.full(len(mapper.volumes), np.nan)):
+        with pytest.raises(InputError, match="no signal that changes"):
+            mapper.map_of(constant)
