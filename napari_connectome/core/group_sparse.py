@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_connectome.core.threads import in_pieces
+
 Array = npt.NDArray[Any]
 
 OVER = 1.6
@@ -152,12 +154,8 @@ class _Problem:
 
     def step(self, state: _State) -> tuple[float, float]:
         """One step; how far the copies are from each other and how much the sparse one moved, each of its own size."""
-        share, penalty, before = self.shares[:, None, None], state.penalty, state.sparse
-        values, vectors = np.linalg.eigh((penalty * before - state.multipliers) / share - self.covariances)
-        weight = penalty / share[:, :, 0]
-        values = (values + np.sqrt(values**2 + 4 * weight)) / (2 * weight)
-        fitted = (vectors * values[:, None, :]) @ vectors.swapaxes(1, 2)
-        fitted = (fitted + fitted.swapaxes(1, 2)) / 2
+        penalty, before = state.penalty, state.sparse
+        fitted = self._fitted(state)
         target = OVER * fitted + (1 - OVER) * before + state.multipliers / penalty
         sizes = _sizes(target)
         limit = self.alpha / penalty
@@ -167,6 +165,21 @@ class _Problem:
         state.multipliers = _off_diagonal(penalty * (target - state.sparse))
         far = _norm(fitted - state.sparse) / max(_norm(fitted), _norm(state.sparse))
         return far, penalty * _norm(state.sparse - before) / max(_norm(state.multipliers), np.finfo(float).tiny)
+
+    def _fitted(self, state: _State) -> Array:
+        """The copy that fits the covariances; half of the subjects at a time where there are two threads for it."""
+
+        def work(some: slice) -> Array:
+            weight = (state.penalty / self.shares[some])[:, None]
+            given = weight[:, None] * state.sparse[some] - state.multipliers[some] / self.shares[some, None, None]
+            values, vectors = np.linalg.eigh(given - self.covariances[some])
+            values = (values + np.sqrt(values**2 + 4 * weight)) / (2 * weight)
+            fitted = (vectors * values[:, None, :]) @ vectors.swapaxes(1, 2)
+            return np.asarray((fitted + fitted.swapaxes(1, 2)) / 2)
+
+        half = (len(self.shares) + 1) // 2
+        pieces = [slice(half), slice(half, None)] if len(self.shares) > 1 else [slice(None)]
+        return np.concatenate([found for _, found in in_pieces(work, pieces)])
 
     def account(self, state: _State, steps: int) -> GroupSparse:
         """Where the state stands: the sparse copy, whose zeros are zeros, and its gap."""
