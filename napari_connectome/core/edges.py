@@ -65,7 +65,14 @@ class Edges:
         nilearn adds 1e-5 to it, so that the edge that lies on it is left out. A pair that is NaN is no edge here and counts for
         nothing; nilearn counts it as a 0.
         """
-        return _limit(np.abs(self.weights), percent)
+        _require_percent(percent)
+        if not len(self):
+            return 0.0
+        place = (len(self) - 1) * ((100 - percent) / 100)
+        low = int(place)
+        a, b = (abs(float(self.weights[-1 - min(k, len(self) - 1)])) for k in (low, low + 1))  # they are in order already
+        t = place - low
+        return (b - (b - a) * (1 - t) if t >= 0.5 else a + (b - a) * t) + (1e-5 if percent < 100 else 0.0)  # as numpy does
 
 
 def strongest_edges(matrix: Array, percent: float) -> tuple[Edges, float, int]:
@@ -98,8 +105,12 @@ def strongest_edges(matrix: Array, percent: float) -> tuple[Edges, float, int]:
 
 def _limit(sizes: Array, percent: float) -> float:
     """See `Edges.limit`; of magnitudes in any order."""
-    if not 0 <= percent <= 100:
-        raise InputError(f"the share of edges to keep is {percent} % and must be between 0 and 100.")
+    _require_percent(percent)
     if not len(sizes):
         return 0.0
     return float(np.percentile(sizes, 100 - percent)) + (1e-5 if percent < 100 else 0.0)
+
+
+def _require_percent(percent: float) -> None:
+    if not 0 <= percent <= 100:
+        raise InputError(f"the share of edges to keep is {percent} % and must be between 0 and 100.")
