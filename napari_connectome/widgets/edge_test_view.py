@@ -26,6 +26,7 @@ from napari_connectome.widgets.matrix_plot import MatrixPlot
 from napari_connectome.widgets.number_slider import NumberSlider
 from napari_connectome.widgets.panel import Panel, button, row, words
 from napari_connectome.widgets.save_as import TABLES, ask_path
+from napari_connectome.widgets.threshold import FINEST
 from napari_connectome.widgets.work import told
 
 Array = npt.NDArray[Any]
@@ -84,7 +85,7 @@ class EdgeTestView(QWidget):
     def _build(self) -> None:
         about = next(field for field in dataclasses.fields(EdgeTest) if field.name == "alpha").metadata
         self.q = NumberSlider()
-        self.q.set(EdgeTest().alpha, about["low"], about["high"], about["step"])
+        self.q.set(EdgeTest().alpha, FINEST, about["high"], about["step"], log=True)
         self.q.setToolTip(about["doc"])
         self.shown_choice = ChoiceBox((T, DIFFERENCE))
         self.shown_choice.setToolTip("The numbers of the matrix: t, or the difference of the means. The edges' colours are t.")

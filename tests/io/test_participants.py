@@ -101,3 +101,10 @@ def test_a_subject_with_two_lines_is_one_sentence(tmp_path):
     assert lines_of(table, ["sub-02_bold"]) == [2]
     with pytest.raises(InputError, match="sub-01 stands in 2 lines"):
         lines_of(table, RUNS)
+
+
+def test_real_tables_of_two_sites_put_each_run_into_a_group(real_data):
+    folder = real_data / "rest_group"
+    runs = [path.name.removesuffix(".nii.gz") for path in sorted(folder.glob("*.nii.gz"))]
+    table = read_participants(*sorted(folder.glob("covariates_*.csv")))
+    assert groupings(runs, table)["gender"] == ("Male", "Female", "Female", "Male", "Female", "Female")

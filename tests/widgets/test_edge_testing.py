@@ -140,7 +140,7 @@ def test_the_slider_of_q_changes_what_is_found_in_the_matrix_and_the_brain(take,
     testing = take(connectome)
     testing.choice.take_tables(str(_table(tmp_path)))
     result, view = press(), testing.view
-    for q in (0.5, 0.001, 0.0, 0.2):
+    for q in (0.5, 0.001, 1e-6, 0.2):
         view.q.box.number = q
         until(lambda: not view._soon.isActive())
         wanted = np.tril(result.q <= q, k=-1)
@@ -162,7 +162,7 @@ def test_a_table_beside_the_runs_is_offered(take, connectome, tmp_path):
     assert testing.choice.groups.names == ("patient", "control")
 
 
-def test_groups_by_hand(take, press, connectome):
+def test_groups_by_hand(take, press, connectome, until):
     testing = take(connectome)
     choice, table = testing.choice, testing.choice.table
     selection, rows = table.selectionModel(), QItemSelectionModel.SelectionFlag.Rows
@@ -186,6 +186,16 @@ def test_groups_by_hand(take, press, connectome):
     selection.clearSelection()
     QTest.mouseClick(choice.put_button, Qt.MouseButton.LeftButton)
     assert "No run is selected" in choice.account.text()
+    table.selectRow(0)
+    choice.name_box.setCurrentText("three")
+    QTest.keyClick(choice.name_box.lineEdit(), Qt.Key.Key_Return)
+    assert table.texts(GROUP)[:2] == ["three", "two"]
+    testing.panel.activateWindow()  # there may be no window manager to do so
+    table.setFocus()
+    until(table.hasFocus)
+    QTest.keyClick(table, Qt.Key.Key_Delete)
+    assert table.texts(GROUP)[:2] == ["", "two"]
+    assert choice.groups.members == ((1, 3, 5, 7, 9), (2, 4, 6, 8, 10))  # the groups somebody chose stay chosen
 
 
 def test_groups_called_0_and_1_are_groups(take, press, connectome, tmp_path):
@@ -406,3 +416,20 @@ def test_of_very_many_edges_the_strongest_are_drawn(take, press, connectome, mon
     np.testing.assert_allclose(sorted(testing.view.graph.edges_layer.features["weight"]), sorted(found.first(3).weights))
     assert f"{len(found)} of 45 edges" in testing.view.account.text()
     assert "The 3 of largest |t| are in the viewer." in testing.view.account.text()
+
+
+def test_all_of_it_fits_a_dock_of_240_pixels(make_napari_viewer, spared, until, connectome, tmp_path):
+    from napari_connectome.widgets.connectome import GROUPS
+
+    viewer = make_napari_viewer(show=True)
+    dock, panel = viewer.window.add_plugin_dock_widget("napari-connectome", "Connectome")
+    panel.computing.computed.emit(connectome)
+    panel.tabs.setCurrentIndex(GROUPS)
+    panel.groups.choice.take_tables(str(_table(tmp_path)))
+    panel.groups.test_button.click()
+    until(lambda: not panel.groups.work.busy)
+    panel.groups.view.matrix.picked.emit(4, 1)
+    viewer.window._qt_window.resizeDocks([dock], [240], Qt.Orientation.Horizontal)
+    until(lambda: dock.width() == 240 and not panel._bring_soon.isActive())
+    assert panel.groups.minimumSizeHint().width() <= 205  # beside margins, the frame of the tabs and a bar that scrolls
+    assert not panel.groups.view.matrix.visibleRegion().isEmpty()
