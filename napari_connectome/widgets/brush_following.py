@@ -94,6 +94,7 @@ class BrushFollowing(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         for each in (self.box, WorkBar(self.work), self.account):
             column.addWidget(each)
+        self._say("")
         self._soon = panel.timer(0, self._follow)  # a brush tells of more moves than can be shown
         self._rest = panel.timer(AT_REST, self._on_rest)
         panel.follow(self.viewer.layers.events.removed, self._on_removed)
@@ -127,7 +128,7 @@ class BrushFollowing(QWidget):
         self.work.close()
         self._soon.stop()
         self._rest.stop()
-        self.account.setText("")
+        self._say("")
         self.hide()
         if layer is not None:
             for event in (*edits_of(layer), layer.events.features):
@@ -162,7 +163,7 @@ class BrushFollowing(QWidget):
         if layer is None or connecting is None or not self.box.isChecked():
             return
         if not self._has_changed(layer, connecting):
-            self.account.setText("")  # whatever was in the way was undone
+            self._say("")  # whatever was in the way was undone
             return
         if self.work.busy:
             self._behind = True
@@ -216,7 +217,7 @@ class BrushFollowing(QWidget):
 
     def _on_connected(self, found: tuple[Followed, float]) -> None:
         followed, self._seconds = found
-        self.account.setText("")
+        self._say("")
         self.followed.emit(followed)
         self._rest.start()
         if self._behind:
@@ -230,6 +231,7 @@ class BrushFollowing(QWidget):
 
     def _say(self, sentence: str) -> None:
         self.account.setText(as_sentence(sentence))
+        self.account.setVisible(bool(sentence))
 
     def _on_cancelled(self) -> None:
         self.box.setChecked(False)
@@ -256,7 +258,7 @@ class BrushFollowing(QWidget):
     def _tell(self, sentence: str) -> None:
         """Say why nothing is followed any more."""
         self.show()
-        self.account.setText(sentence)
+        self._say(sentence)
 
 
 @dataclass(frozen=True, eq=False)
