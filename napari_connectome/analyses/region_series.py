@@ -17,7 +17,7 @@ from napari_connectome.core.grid import Grid
 from napari_connectome.core.map_series import map_means, map_series
 from napari_connectome.core.memory import require
 from napari_connectome.core.params import Params, param
-from napari_connectome.core.placed_regions import PlacedRegions, placed
+from napari_connectome.core.placed_regions import PlacedOnce, PlacedRegions, placed
 from napari_connectome.core.resampling import covered, resample
 from napari_connectome.core.seeds import RADIUS
 from napari_connectome.core.summaries import eigenvariates, means, medians
@@ -66,6 +66,7 @@ def region_series(
     params: RegionSeries | None = None,
     *,
     expected: pd.DataFrame | None = None,
+    places: PlacedOnce | None = None,
     progress: Progress = silent,
 ) -> Series:
     """Return one series for each region of a run.
@@ -81,6 +82,8 @@ def region_series(
     expected : DataFrame, optional
         For labels that may lack some regions in this subject: all there should be, by label id, with a column name (the
         `table` of the whole atlas's `Regions`). The series then have a column for each of them.
+    places : PlacedOnce, optional
+        The same for several runs, with the same regions and parameters: they are brought once to a grid that runs share.
     progress : Progress
 
     Returns
@@ -120,7 +123,9 @@ def region_series(
     expect("the run", run, Run)
     params = RegionSeries.given(params)
     run, inside = on_one_grid(run, regions, params, part(progress, 0.0, 0.4))
-    found = series_before_cleaning(run, inside, regions, params, expected=expected, progress=part(progress, 0.4, 1.0))
+    found = series_before_cleaning(
+        run, inside, regions, params, expected=expected, places=places, progress=part(progress, 0.4, 1.0)
+    )
     found = replace(found, data=cleaned_series(run, found.data, params))
     progress(1.0, "series of regions")
     return found
@@ -143,6 +148,7 @@ def series_before_cleaning(
     *,
     expected: pd.DataFrame | None = None,
     required: bool = True,
+    places: PlacedOnce | None = None,
     progress: Progress = silent,
 ) -> Series:
     """What `region_series` cleans in the end, of each region by itself; eigenvariates, being of cleaned voxels, as they are.
@@ -151,7 +157,7 @@ def series_before_cleaning(
     ----------
     run, inside
         As `on_one_grid` gave them.
-    regions, params, expected, progress
+    regions, params, expected, places, progress
         As for `region_series`.
     required : bool
         Whether one region at least must have a voxel with values: not of some regions of many.
@@ -159,10 +165,14 @@ def series_before_cleaning(
     kept = _kept(run)
     if not len(kept):
         raise InputError(f"no volume of {run.name} is kept: censor fewer volumes.")
-    where = placed(
-        regions, run.grid, run.name, params.radius, part(progress, 0.0, 0.1),
-        resampled=params.resample == "regions", expected=expected, required=required,
-    )  # fmt: skip
+
+    def find() -> PlacedRegions:
+        return placed(
+            regions, run.grid, run.name, params.radius, part(progress, 0.0, 0.1),
+            resampled=params.resample == "regions", expected=expected, required=required,
+        )  # fmt: skip
+
+    where = find() if places is None else places.on(run.grid, find)
     if where.weights is not None and params.summary != "mean":
         raise InputError(
             f"maps are fitted to the run as a whole and have no {params.summary}: leave the summary at mean, or give labels."

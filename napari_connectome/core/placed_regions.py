@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import Any, Self
 
 import numpy as np
@@ -63,6 +64,31 @@ class PlacedRegions:
         whole = self.size > 0
         kept = np.divide(amount * self.voxel_volume, self.size, out=np.zeros(len(used)), where=whole)
         return self.table.assign(used=used, kept=kept)
+
+
+class PlacedOnce:
+    """The places of the same regions in many runs, found once for all that follow each other on one grid.
+
+    Threads may share it; a copy in another process begins anew.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._last: tuple[Grid, PlacedRegions] | None = None
+
+    def __reduce__(self) -> tuple[type[Self], tuple[()]]:
+        return type(self), ()
+
+    def on(self, grid: Grid, find: Callable[[], PlacedRegions]) -> PlacedRegions:
+        """What was found on this very grid; what `find` finds, where that is another than the last."""
+        with self._lock:
+            if self._last is None or not _same(self._last[0], grid):
+                self._last = grid, find()
+            return self._last[1]
+
+
+def _same(a: Grid, b: Grid) -> bool:
+    return a.shape == b.shape and np.array_equal(a.affine, b.affine)
 
 
 def placed(

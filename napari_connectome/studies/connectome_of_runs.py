@@ -17,6 +17,7 @@ from napari_connectome.analyses.sparse_connectome import SparseConnectivity, spa
 from napari_connectome.analyses.subject_series import CONSTANT
 from napari_connectome.core.connectomes import Connectome
 from napari_connectome.core.errors import InputError, Progress, part, silent
+from napari_connectome.core.placed_regions import PlacedOnce
 from napari_connectome.core.region_centres import region_centres
 from napari_connectome.core.sources import Source
 from napari_connectome.core.values import Maps, Regions, Series
@@ -117,7 +118,11 @@ def series_of_runs(
     made: dict[str, Series] = {}
     failures: list[Failure] = []
     for source, outcome in each(
-        partial(_series_of, regions=regions, params=params), sources, executor, progress, "series of regions in"
+        partial(_series_of, regions=regions, params=params, places=PlacedOnce()),
+        sources,
+        executor,
+        progress,
+        "series of regions in",
     ):
         if isinstance(outcome, Failure):
             failures.append(outcome)
@@ -138,9 +143,9 @@ def connectome_of_series(read: RunSeries, connectivity: Measure | None = None, *
     return connectome(read.series, connectivity, **more)
 
 
-def _series_of(source: Source, progress: Progress, *, regions: Any, params: RegionSeries) -> Series:
+def _series_of(source: Source, progress: Progress, *, regions: Any, params: RegionSeries, places: PlacedOnce) -> Series:
     run = source.load(part(progress, 0.0, 0.6))
-    return without_constant(region_series(run, regions, params, progress=part(progress, 0.6, 1.0)))
+    return without_constant(region_series(run, regions, params, places=places, progress=part(progress, 0.6, 1.0)))
 
 
 def without_constant(found: Series) -> Series:

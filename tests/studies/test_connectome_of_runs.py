@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import napari_connectome as nc
@@ -73,6 +74,35 @@ def test_of_a_generator_one_run_is_in_memory_at_a_time(runs, group):
 
     series_of_runs(one_by_one(), group[0].regions)
     assert max(most) <= 2  # the one just done, which the loop still names, and none besides
+
+
+@pytest.mark.parametrize("threads", [0, 2])
+def test_regions_are_brought_once_to_the_grid_that_runs_share_and_each_run_has_its_own_series(
+    runs, regions, threads, monkeypatch
+):
+    """Also where the next is on another grid, as big as the one before, or the last was."""
+    from napari_connectome.analyses import region_series as module
+
+    found = []
+
+    def placed(given, grid, *more, **others):
+        found.append(grid)
+        return original(given, grid, *more, **others)
+
+    original = module.placed
+    monkeypatch.setattr(module, "placed", placed)
+    first, grid = runs[0], runs[0].grid
+    moved = nc.Grid(grid.shape, grid.affine + 3.0 * np.eye(4, 4, 3))
+    others = [first.replace(data=first.data + i, grid=moved, name=f"other {i}") for i in (1, 2)]
+    given = [*runs, *others, first.replace(data=first.data.copy(), name="again")]
+    with ThreadPoolExecutor(threads or 1) as pool:
+        series = series_of_runs(given, regions, SERIES, executor=pool if threads else None).series
+    assert threads or len(found) == 3
+    assert len(found) < len(given)
+    for run, mine in zip(given, series, strict=True):
+        alone = nc.region_series(run, regions, SERIES)
+        np.testing.assert_array_equal(mine.data, alone.data)
+        pd.testing.assert_frame_equal(mine.table, alone.table)
 
 
 def test_runs_that_fail_are_named_and_the_others_are_not_lost(runs, group, tmp_path):
