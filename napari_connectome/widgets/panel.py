@@ -26,6 +26,8 @@ from qtpy.QtWidgets import (
 from napari_connectome.widgets.at_end import AtEnd
 from napari_connectome.widgets.form import NumberBox
 
+SETTLE = 20
+"""Milliseconds until everything around a part that has appeared has the size that it needs then."""
 SQUEEZED = 60
 """Pixels a drop-down beside its title may be squeezed to in a narrow dock, where the theme's own hints would not fit."""
 
@@ -71,7 +73,7 @@ class Panel(QWidget):
         outside.addWidget(self.correction)
         self._scroll = scroll
         self._brought: QWidget | None = None
-        self._bring_soon = self.timer(0, self._bring)
+        self._bring_soon = self.timer(SETTLE, self._bring)
 
     def bring(self, widget: QWidget) -> None:
         """Scroll so that a part that has just appeared is seen."""

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QDockWidget, QLabel, QTabBar, QTabWidget
+from qtpy.QtWidgets import QApplication, QDockWidget, QLabel, QTabBar, QTabWidget
 
 from napari_connectome.analyses.networks import Networks
 from napari_connectome.widgets.at_end import AtEnd
@@ -91,7 +91,8 @@ def test_an_ampersand_of_the_title_is_read_in_title_tab_and_menu(make_napari_vie
 
 
 @pytest.mark.parametrize(
-    "name", ["Correlation map", "Sphere seeds", "ROI t-test", "Dilation & labeling", "Dictionary-learning regions"]
+    "name",
+    ["Correlation map", "Sphere seeds", "ROI t-test", "Dilation & labeling", "Dictionary-learning regions", "Connectome"],
 )
 def test_everything_can_be_reached_in_a_narrow_dock(make_napari_viewer, qtbot, name):
     """At 240 pixels it fits, also beside the bar that scrolls it down; in a narrower one it scrolls sideways."""
@@ -119,6 +120,21 @@ def reached(panel, width):
         and inside.width() == panel._scroll.viewport().width() + bar.maximum()
         and bar.isVisible() == (not fits)
     )
+
+
+def test_all_of_a_sentence_that_appears_is_scrolled_to(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(900, 500)
+    dock, panel = viewer.window.add_plugin_dock_widget("napari-connectome", "Connectome")
+    viewer.window._qt_window.resizeDocks([dock], [300], Qt.Orientation.Horizontal)
+    qtbot.waitUntil(lambda: panel.width() <= 300)
+    message = panel.computing.message
+    QApplication.processEvents()
+    panel.computing.compute_button.click()
+    panel.computing.outcome.refuse("the run cannot be used since " + "the table is too long, " * 20)
+    qtbot.waitUntil(lambda: not panel._bring_soon.isActive())
+    assert message.height() > 3 * message.fontMetrics().height()
+    assert message.visibleRegion().boundingRect().height() == message.height()
 
 
 def test_names_in_sentences_are_no_markup(qtbot):
