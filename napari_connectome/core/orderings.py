@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,8 @@ NEITHER = "midline"
 """What is on no side, or nobody knows on which."""
 UNKNOWN = "without a value"
 """Regions that have no value with any other: last in a clustering."""
+MEMBERS = 2
+"""Regions that a network has on average at least, where it is guessed from names: of more networks, names tell none."""
 PARCELLATION = re.compile(r"\d+networks", re.IGNORECASE)
 """A word that begins every name of some atlases and says nothing of the region."""
 
@@ -40,7 +42,7 @@ class Ordering:
     order : (r,) int array
         Which region stands at each place: ``names[order[0]]`` is the first. `Connectome.take` brings a connectome in it.
     blocks : tuple of (str, int)
-        Name and number of regions of each block, in this order; none where there are no blocks.
+        Name and number of regions of each block, in this order; none where there are no blocks, or almost as many as regions.
     """
 
     how: str
@@ -82,7 +84,9 @@ def order_of(
     if how == "clustering":
         return _clustered(connectome.mean if subject is None else connectome.matrices[subject])
     if how == "network":
-        return _in_blocks(how, _told(table, "network", map(network_of, connectome.names)))
+        found = _in_blocks(how, _told(table, "network", map(network_of, connectome.names)))
+        guessed = table is None or "network" not in table
+        return replace(found, blocks=()) if guessed and MEMBERS * len(found.blocks) > len(connectome.names) else found
     if how == "hemisphere":
         return _in_blocks(how, _sides(connectome, table), first=("left", "right", NEITHER))
     return Ordering(how, np.arange(len(connectome.names)))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 from napari_connectome.analyses.edge_account import edge_account
 from napari_connectome.core.connectomes import Connectome
 from napari_connectome.core.edges import Edges, strongest_edges
-from napari_connectome.core.errors import InputError
+from napari_connectome.core.errors import InputError, Progress
 from napari_connectome.core.orderings import ORDERS, Ordering, order_of
 from napari_connectome.core.values import Maps, Regions
 from napari_connectome.core.words import as_sentence, some
@@ -31,21 +32,21 @@ from napari_connectome.widgets.panel import Panel, button, row, words
 from napari_connectome.widgets.region_choice import Chosen
 from napari_connectome.widgets.region_map import RegionMap
 from napari_connectome.widgets.save_as import ask_path
-from napari_connectome.widgets.work import told
+from napari_connectome.widgets.work import Work, told
 
 Array = npt.NDArray[Any]
 
 STEP = 0.5
 """Percent of all edges that one step of the box is."""
 FILES = "Matrix (*.tsv *.csv);;All runs (*.npz);;Graph (*.graphml)"
-MEMBERS = 2
-"""Regions that a block has on average at least, to be worth its lines."""
 EDGE = 320
 """Pixels that the plots of an edge are high."""
 LOW, HIGH = 200, 520
 """Pixels that the matrix is high at least and at most."""
 HEIGHT = 0.78
 """Of its width: the cells are square, and names and colours stand beside them."""
+AT_ONCE = 400
+"""Regions that are clustered while the window waits, which takes a tenth of a second."""
 HOVER = 30
 """Milliseconds from the mouse over a cell to its edge in the viewer: it passes over more than can be drawn."""
 SETTLE = 150
@@ -86,6 +87,10 @@ class ConnectomeView(QWidget):
         self._made: Connecting | None = None
         self._provenance: dict[str, Any] = {}
         self._wide = 0
+        self._ordered: Sequence[str] = ()
+        self._clustered: tuple[Ordering | None, Connectome | None, int | None] = (None, None, None)
+        self._ordering_work = Work(self)
+        panel.at_end(self._ordering_work.close)
         self._around: Regions | Maps | None = None
         self._in_viewer = True
         self._renewed = False
@@ -282,22 +287,39 @@ class ConnectomeView(QWidget):
     def _draw_matrix(self) -> None:
         connectome = self.connectome
         assert connectome is not None
-        table = self._regions.table if isinstance(self._regions, Regions) else None
-        if table is not None and len(table) != len(connectome.names):
-            table = None  # of before a stroke that made a region, or took one away
-        self.ordering = order_of(connectome, self.order_choice.currentData(), table, subject=self.subject)
-        blocks = self.ordering.blocks
-        if MEMBERS * len(blocks) > len(connectome.names):  # names that tell no network: all lines, and no picture
-            blocks = ()
+        self.ordering = self._order()
+        self._ordered = connectome.names
         self.matrix.show_matrix(
             self._values,
             connectome.names,
             connectome.kind,
             self.ordering.order,
-            blocks=blocks,
+            blocks=self.ordering.blocks,
             fisher_z=connectome.fisher_z,
         )
         self.matrix.set_threshold(self._least)
+
+    def _order(self) -> Ordering:
+        """The order that is chosen; that of before, or none, until one that takes long has been found."""
+        connectome, how, subject = self.connectome, self.order_choice.currentData(), self.subject
+        assert connectome is not None
+        self._ordering_work.close(0.0)
+        if how == "clustering" and len(connectome.names) > AT_ONCE:
+            known, of, whose = self._clustered
+            if known is not None and of is connectome and whose == subject:
+                return known
+            self._ordering_work.run(_Cluster(connectome, subject), then=self._on_clustered)
+            before = self.ordering
+            fits = before is not None and connectome.names == self._ordered
+            return before if before is not None and fits else order_of(connectome)
+        table = self._regions.table if isinstance(self._regions, Regions) else None
+        if table is not None and len(table) != len(connectome.names):
+            table = None  # of before a stroke that made a region, or took one away
+        return order_of(connectome, how, table, subject=subject)
+
+    def _on_clustered(self, found: tuple[Ordering, Connectome, int | None]) -> None:
+        self._clustered = found
+        self._draw_matrix()
 
     def _share_soon(self, percent: float) -> None:
         self._soon.start()
@@ -410,3 +432,15 @@ class ConnectomeView(QWidget):
         assert read is not None
         account = edge_account(read.series, i, j, coordinates=read.coordinates, runs=read.runs)
         self.edge.show_account(account, run)
+
+
+@dataclass(frozen=True, eq=False)
+class _Cluster:
+    """A clustering that is found beside the window, and of what."""
+
+    connectome: Connectome
+    subject: int | None
+
+    def __call__(self, progress: Progress) -> tuple[Ordering, Connectome, int | None]:
+        progress(0.0, "clustering regions")
+        return order_of(self.connectome, "clustering", subject=self.subject), self.connectome, self.subject

@@ -268,3 +268,29 @@ def test_the_edge_under_the_mouse_is_shown_faintly_beside_what_is_in_the_light(l
     panel.computing.computed.emit(look.connectome.take(range(5)))  # which has no such regions any more
     assert hover(4, 2) == (1, 1)
     assert hover(11, 10) == (0, 0)
+
+
+def test_a_clustering_that_takes_long_is_found_beside_the_window(look, connectome, monkeypatch, until):
+    monkeypatch.setattr("napari_connectome.widgets.connectome_view.AT_ONCE", 5)
+
+    def choose(how, subject=0):
+        look.subject_choice.setCurrentIndex(subject)
+        look.subject_choice.activated.emit(subject)
+        look.order_choice.setCurrentIndex(look.order_choice.findData(how))
+        look.order_choice.activated.emit(0)
+
+    choose("network")
+    before = look.matrix.order
+    choose("clustering")
+    np.testing.assert_array_equal(look.matrix.order, before)
+    np.testing.assert_array_equal(look.ordering.order, before)  # which is what would be saved
+    until(lambda: not look._ordering_work.busy)
+    np.testing.assert_array_equal(look.matrix.order, order_of(connectome, "clustering").order)
+    assert look.ordering.how == "clustering"
+    choose("clustering", 2)
+    until(lambda: not look._ordering_work.busy)
+    np.testing.assert_array_equal(look.matrix.order, order_of(connectome, "clustering", subject=1).order)
+    choose("clustering")
+    choose("as given")
+    assert not look._ordering_work.busy
+    np.testing.assert_array_equal(look.matrix.order, np.arange(R))
