@@ -32,7 +32,7 @@ class Connectome:
     matrices : (s, r, r) array
         Symmetric; one subject's may be (r, r). A region without a series has NaN in its row and column.
     names : sequence of str
-        Of the regions, in the order of the rows.
+        Of the regions, in the order of the rows. A region is known by its place: several may have one name.
     kind : str
         "correlation", "partial_correlation", "covariance", "precision" or "tangent".
     shrinkage : (s,) array, optional

@@ -356,6 +356,7 @@ class Series:
     ----------
     data : (t, r) array
     names : sequence of str
+        A column is known by its place: several may have one name. `region_series` gives each its own.
     tr : float
         Seconds.
     times : (t,) array, optional
