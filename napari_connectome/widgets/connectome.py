@@ -90,6 +90,7 @@ class Connectomes(Panel):
         self._regions = regions
         if self._followed is not None:
             self.look.renew(self._followed.connectome, regions, self._followed.read)
+            self.groups.renew(self._followed.connectome)
         self.look.finish()
 
     def _on_tab(self, tab: int) -> None:

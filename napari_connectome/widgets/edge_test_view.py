@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,14 @@ from napari_connectome.core.edges import Edges
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.orderings import Ordering
 from napari_connectome.core.words import as_sentence, some
+from napari_connectome.io.connectomes import save_connectome
 from napari_connectome.io.edge_tests import save_edge_table
 from napari_connectome.layers.connectome_graph import ConnectomeGraph
 from napari_connectome.widgets.connectome_view import HEIGHT, HIGH, LOW, SLACK
 from napari_connectome.widgets.form import ChoiceBox
 from napari_connectome.widgets.group_comparison import Compared
 from napari_connectome.widgets.group_plot import GroupPlot
-from napari_connectome.widgets.matrix_plot import MatrixPlot
+from napari_connectome.widgets.matrix_plot import NOBODY, MatrixPlot
 from napari_connectome.widgets.number_slider import NumberSlider
 from napari_connectome.widgets.panel import Panel, button, row, words
 from napari_connectome.widgets.save_as import TABLES, ask_path
@@ -31,6 +33,7 @@ from napari_connectome.widgets.work import told
 
 Array = npt.NDArray[Any]
 
+FILES = f"{TABLES};;Graph (*.graphml)"
 T, DIFFERENCE = "t", "difference"
 """What the matrix shows."""
 TESTS = {
@@ -96,7 +99,9 @@ class EdgeTestView(QWidget):
         self.values = GroupPlot()
         self.values.setMinimumHeight(VALUES)
         self.values.hide()
-        self.save_button = button("Save table…", "Save all edges: the regions, difference, t, p and q (.tsv, .csv).", self._ask)
+        self.save_button = button(
+            "Save…", "Save all edges with difference, t, p and q (.tsv, .csv), or those found as a graph (.graphml).", self._ask
+        )
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.account)
@@ -121,7 +126,7 @@ class EdgeTestView(QWidget):
     def show_test(
         self, compared: Compared, ordering: Ordering | None = None, provenance: Mapping[str, Any] | None = None
     ) -> None:
-        """Show a test in place of the one before.
+        """Show a test in place of the one before; the edge that was clicked stays where the regions stay the same.
 
         Parameters
         ----------
@@ -134,14 +139,16 @@ class EdgeTestView(QWidget):
         self.compared, self._provenance = compared, dict(provenance or {})
         self.notes.setText(" ".join(compared.notes))
         self.notes.setVisible(bool(compared.notes))
-        self._explain(None)
         self._find()
         self.show_order(ordering)
+        self._explain(*(self.matrix.lit if self.pair.text() else NOBODY))
         self.show()
 
     def clear(self) -> None:
         """Show no test."""
         self.compared = None
+        self.matrix.clear()
+        self.pair.setText("")
         self.hide()
 
     def show_order(self, ordering: Ordering | None) -> None:
@@ -203,14 +210,17 @@ class EdgeTestView(QWidget):
         self.graph.hide_unconnected(hide)
 
     def save(self, path: str) -> None:
-        """Save all edges as a table, and beside it what was tested."""
+        """Save all edges as a table, and beside it what was tested; or those found as a graph, whose weights are t."""
         assert self.compared is not None
+        if Path(path).suffix.lower() == ".graphml":
+            save_connectome(self.compared.groups[0], path, edges=self._found)
+            return
         about = {**self.compared.provenance(self.q.number), "connectome": self._provenance}
         save_edge_table(self.compared.result.to_frame(), path, provenance=about)
 
     def _ask(self) -> None:
         with told(show_warning):
-            if path := ask_path(self, "Save the edges", "connectome_edges.tsv", TABLES):
+            if path := ask_path(self, "Save the edges", "connectome_edges.tsv", FILES):
                 self.save(path)
 
     # -- one edge -----------------------------------------------------------------------------------------------------
@@ -226,15 +236,15 @@ class EdgeTestView(QWidget):
             self._explain(i)
             self.matrix.light(i)
 
-    def _explain(self, i: int | None, j: int | None = None) -> None:
+    def _explain(self, i: int, j: int = -1) -> None:
         """Say what was found of a region or a pair; and of a pair, show the value of each subject."""
         compared = self.compared
         assert compared is not None
-        self.pair.setVisible(i is not None)
-        self.values.setVisible(i is not None and j not in (None, i))
-        if i is None:
+        self.pair.setVisible(i >= 0)
+        self.values.setVisible(0 <= i != j >= 0)
+        if i < 0:
             self.pair.setText("")
-        elif j is None or i == j:
+        elif j in (-1, i):
             count = int(((self._found.rows == i) | (self._found.columns == i)).sum())
             self.pair.setText(f"{compared.result.names[i]}: {some(count, 'edge')} found.")
         else:

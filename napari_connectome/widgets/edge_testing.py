@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from qtpy.QtWidgets import QVBoxLayout, QWidget
@@ -45,6 +46,7 @@ class EdgeTesting(QWidget):
         self._panel, self._look = panel, look
         self.connectome: Connectome | None = None
         self._provenance: dict[str, Any] = {}
+        self._asked: Comparison | None = None
         self._front = False
         self.choice = GroupChoice(panel)
         self.form = ParamsForm(EdgeTest(), fields=("test",))
@@ -65,13 +67,17 @@ class EdgeTesting(QWidget):
         self._on_choice()
 
     def take(self, connectome: Connectome, computing: ConnectomeComputing) -> None:
-        """Have the runs of another connectome in the table; a test of other regions is taken away."""
+        """Have the runs of another connectome in the table; the test of the one before is taken away."""
         self.connectome, self._provenance = connectome, dict(computing.provenance)
-        paths = [entry.path for entry in computing.runs.entries]
-        self.choice.show_runs(connectome.subjects, paths)
-        before = self.view.compared
-        if before is not None and tuple(before.result.names) != tuple(connectome.names):
-            self.view.clear()
+        self.work.cancel()
+        self.view.clear()
+        self.choice.show_runs(connectome.subjects, [entry.path for entry in computing.runs.entries])
+
+    def renew(self, connectome: Connectome) -> None:
+        """Test again what is shown, now that the connectome of the same runs has changed: regions were painted."""
+        self.connectome = connectome
+        if self.view.compared is not None and self._asked is not None:
+            self._run(replace(self._asked, connectome=connectome))
 
     def to_front(self, front: bool = True) -> None:
         """Show the edges of the test there is in the viewer, and its matrix in the order of the connectome's; or leave both."""
@@ -93,14 +99,20 @@ class EdgeTesting(QWidget):
         except InputError as error:
             self._refuse(str(error))
             return
+        self._run(comparison)
+
+    def _run(self, comparison: Comparison) -> None:
+        self._asked = comparison
         self.work.run(comparison.test, then=self._on_tested)
 
     def _on_tested(self, compared: Compared) -> None:
+        new = self.view.compared is None
         self.view.show_test(compared, self._look.ordering, self._provenance)
         if self._front:
             self._look.to_viewer(False)
             self.view.to_viewer()
-            self._panel.bring(self.view.matrix)
+            if new:
+                self._panel.bring(self.view.matrix)
 
     def _on_choice(self) -> None:
         """Of one group, there is one test only."""

@@ -278,6 +278,8 @@ def test_the_table_that_is_saved_has_all_edges_and_says_what_was_tested(take, pr
     about = json.loads((tmp_path / "edges.json").read_text())
     assert about["subjects"] == {"patient": SUBJECTS[::2], "control": SUBJECTS[1::2]}
     assert about["parameters"] == {"test": "equal_variance", "alpha": 0.01}
+    testing.view.save(str(tmp_path / "edges.graphml"))
+    assert (tmp_path / "edges.graphml").read_text().count("<edge ") == len(testing.view.found) == 2
     (tmp_path / "mine.json").write_text("{}")
     with pytest.raises(InputError, match=r"mine\.json is beside the table"):
         testing.view.save(str(tmp_path / "mine.tsv"))
@@ -351,16 +353,37 @@ def test_other_tables_are_one_sentence_and_change_nothing(testing, take, connect
         assert testing.choice.by_choice.count() == 1
 
 
-def test_groups_stay_with_their_runs_and_a_test_of_other_regions_goes(take, press, connectome, tmp_path):
+def test_groups_stay_with_their_runs_and_a_test_of_another_connectome_goes(take, press, connectome, tmp_path):
     testing = take(connectome)
     testing.choice.take_tables(str(_table(tmp_path)))
     press()
     take(connectome.of_subjects(range(11, -1, -1)))
     assert testing.choice.table.texts(GROUP) == GROUPS[::-1]
-    assert testing.view.compared is not None
-    take(connectome.take(range(5)))
-    assert testing.view.compared is None
+    assert testing.view.compared is None  # it was of another connectome
     assert not testing.view.isVisibleTo(testing)
+
+
+def test_a_test_follows_regions_that_are_painted(take, press, until, connectome, tmp_path):
+    testing = take(connectome)
+    testing.renew(connectome)  # nothing was tested yet
+    assert not testing.work.busy
+    testing.choice.take_tables(str(_table(tmp_path)))
+    press()
+    testing.view.matrix.picked.emit(4, 1)
+    testing.view.matrix.light(4, 1)
+    _choose(testing.choice.first_choice, "control")  # not pressed: what is shown is tested again
+    names = [f"{subject}_task-rest_bold" for subject in SUBJECTS]
+    painted = _connectome(names, PATIENT, seed=1000)
+    testing.renew(painted)
+    until(lambda: not testing.work.busy)
+    script = nc.edge_test(painted.of_subjects(PATIENT), painted.of_subjects(~np.array(PATIENT)))
+    np.testing.assert_allclose(testing.view.compared.result.t, script.t, rtol=1e-9)
+    assert f"t(10) = {script.t[4, 1]:.3g}" in testing.view.pair.text()
+    fewer = painted.take(range(6))
+    testing.look.show_connectome(fewer)
+    testing.renew(fewer)
+    until(lambda: not testing.work.busy)
+    assert testing.view.compared.result.t.shape == (6, 6)
 
 
 def test_the_viewer_shows_the_edges_of_the_tab_in_front(qtbot, until, connectome, tmp_path):
@@ -386,6 +409,11 @@ def test_the_viewer_shows_the_edges_of_the_tab_in_front(qtbot, until, connectome
     found = {round(t[i, j], 9) for i, j in TRUE}
     assert shown() == found
     panel.look.renew(connectome)  # as under a brush
+    assert shown() == found
+    panel._followed = SimpleNamespace(connectome=connectome.of_subjects(range(12)), read=None)
+    panel.following.rested.emit(None)
+    until(lambda: not panel.groups.work.busy)
+    assert panel.groups.connectome is panel._followed.connectome
     assert shown() == found
     for tab, wanted in ((LOOK, strongest), (GROUPS, found), (COMPUTE, strongest), (GROUPS, found)):
         panel.tabs.setCurrentIndex(tab)
