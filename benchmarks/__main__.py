@@ -95,6 +95,12 @@ def _graph(options: argparse.Namespace) -> list[measure.Row]:
     return graph.rows()
 
 
+def _brush(options: argparse.Namespace) -> list[measure.Row]:
+    from benchmarks import brush
+
+    return brush.rows(options.data)
+
+
 def _paint(options: argparse.Namespace) -> list[measure.Row]:
     from benchmarks import paint
 
@@ -127,6 +133,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[measure.Row]]] = {
     "connectomes": _connectomes,
     "sparse": _sparse,
     "graph": _graph,
+    "brush": _brush,
     "startup": _startup,
 }
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +62,8 @@ def rows(folder: Path, repeats: int) -> list[measure.Row]:
     mine, theirs = ours(subjects), nilearn(subjects)
     difference = float(np.abs(mine - theirs).max() / np.abs(theirs).max())
     measure.require_agreement("tangent connectomes", difference, TOLERANCE)
-    times = measure.timed({"ours": lambda: ours(subjects), "nilearn": lambda: nilearn(subjects)}, repeats)
-    work, alone = (_in_one_thread(each, subjects) for each in (ours, nilearn))
+    contenders = {"ours": lambda: ours(subjects), "nilearn": lambda: nilearn(subjects)}
+    times, work = measure.timed(contenders, repeats), measure.in_one_thread(contenders, min(repeats, 3))
     return [
         measure.Row(
             f"tangent connectomes of {SUBJECTS} subjects, {REGIONS} regions × {VOLUMES} volumes",
@@ -75,19 +73,7 @@ def rows(folder: Path, repeats: int) -> list[measure.Row]:
             met=times["nilearn"].median / times["ours"].median >= 3,
             note=f"Tangents differ by at most {difference:.1g} of the largest. Both decompose as many matrices; ours two at a "
             "time, each in one thread, where nilearn's linear algebra takes all cores for each, and waits for them where "
-            f"others are at work. With one thread for the linear algebra of both it is {alone / work:.1f} ×.",
+            f"others are at work. In processor time, with one thread for the linear algebra of both, it is "
+            f"{work['nilearn'] / work['ours']:.1f} ×.",
         )
     ]
-
-
-def _in_one_thread(work: Callable[[Any], Any], subjects: list[Any]) -> float:
-    """Seconds it takes when the linear algebra has one thread: the least of three."""
-    from threadpoolctl import threadpool_limits
-
-    taken = []
-    with threadpool_limits(1):
-        for _ in range(3):
-            start = time.perf_counter()
-            work(subjects)
-            taken.append(time.perf_counter() - start)
-    return min(taken)

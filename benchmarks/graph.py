@@ -106,7 +106,10 @@ def _of_both(viewer: Any, look: Any, shares: list[float]) -> list[float]:
 
 def _of_matrix(look: Any, shares: list[float]) -> list[float]:
     """Seconds from a threshold to the matrix."""
-    limits = [look._edges.limit(share) for share in shares]
+    from napari_connectome.core.edges import Edges
+
+    edges = Edges.of(look.connectome.mean)
+    limits = [edges.limit(share) for share in shares]
     page = Page(look.matrix)
     seconds = page.times(partial(look.matrix.set_threshold, limit) for limit in limits)
     page.close()

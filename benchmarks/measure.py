@@ -75,6 +75,23 @@ def timed(contenders: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str
     return {name: Times(seconds) for name, seconds in taken.items()}
 
 
+def in_one_thread(contenders: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
+    """Seconds of processor time of each contender, the linear algebra in one thread: how much work it is, not how soon done.
+
+    The least of `repeats` in turn. Threads of a contender's own are counted together.
+    """
+    from threadpoolctl import threadpool_limits
+
+    taken: dict[str, list[float]] = {name: [] for name in contenders}
+    with threadpool_limits(1):
+        for _ in range(repeats):
+            for name, work in contenders.items():
+                start = time.process_time()
+                work()
+                taken[name].append(time.process_time() - start)
+    return {name: min(seconds) for name, seconds in taken.items()}
+
+
 def peak_memory(module: str, function: str, *arguments: str | Path) -> tuple[float, float]:
     """Peak resident memory in MiB of a fresh process that calls one function: in all, and on top of what its imports took."""
     code = f"""

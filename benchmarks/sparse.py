@@ -50,12 +50,14 @@ def nilearn(data: list[Any]) -> Any:
 
 
 def rows(repeats: int) -> list[measure.Row]:
-    """Compare the objectives at nilearn's alpha, then measure."""
+    """Measure, and compare the objectives at nilearn's alpha."""
     import napari_connectome as nc
     from napari_connectome.core.group_sparse import objective
 
-    data = make()
-    mine, theirs = ours(data), nilearn(data)
+    data, found = make(), {}
+    contenders = {"ours": lambda: found.update(ours=ours(data)), "nilearn": lambda: found.update(nilearn=nilearn(data))}
+    times = measure.timed(contenders, min(repeats, 2))  # nilearn takes half a minute
+    mine, theirs = found["ours"], found["nilearn"]
     shares = np.full(SUBJECTS, 1 / SUBJECTS)
     same = [nc.Series(series, mine.names, 2.0) for series in data]
     covariances = theirs.covariances_.transpose(2, 0, 1)
@@ -65,7 +67,7 @@ def rows(repeats: int) -> list[measure.Row]:
         for each in (np.asarray(at_theirs.precisions), theirs.precisions_.transpose(2, 0, 1))
     )
     measure.require_agreement("objective above nilearn's", lower - upper, CLOSE)
-    times = measure.timed({"ours": lambda: ours(data), "nilearn": lambda: nilearn(data)}, min(repeats, 1))
+    work = measure.in_one_thread(contenders, 1)
     ratio = times["nilearn"].median / times["ours"].median
     return [
         measure.Row(
@@ -75,6 +77,8 @@ def rows(repeats: int) -> list[measure.Row]:
             target="≥ 8 ×",
             met=ratio >= 8,
             note=f"Both with their defaults. alpha {mine.alpha:.4g} / {theirs.alpha_:.4g}; at nilearn's alpha our objective is "
-            f"{upper - lower:.1g} lower, and no precisions have one lower than ours by more than {at_theirs.gap:.1g}.",
+            f"{upper - lower:.1g} lower, and no precisions have one lower than ours by more than {at_theirs.gap:.1g}. "
+            "nilearn ends a fit of its cross-validation where the likelihood of what was left out falls, ours go to their gap. "
+            f"In processor time, with one thread for the linear algebra of both, it is {work['nilearn'] / work['ours']:.1f} ×.",
         )
     ]

@@ -123,8 +123,8 @@ class ConnectingWalk(Walk):
             self.picture(name)
 
     def strongest(self) -> tuple[int, int]:
-        """The two regions that go together most, as they are shown."""
-        matrix = np.abs(np.nan_to_num(np.tril(self.look._matrix(), -1)))
+        """The two regions that go together most, in the mean of the runs."""
+        matrix = np.abs(np.nan_to_num(np.tril(self.look.connectome.mean, -1)))
         i, j = np.unravel_index(int(matrix.argmax()), matrix.shape)
         return int(i), int(j)
 
