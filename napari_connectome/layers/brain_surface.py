@@ -58,7 +58,7 @@ class BrainSurface:
             **graph_kwargs(),
         )
         tell(layer, role=BRAIN, owner=OWNER, title=layer.name, unique_id=layer.unique_id)
-        results.add(viewer, layer)
+        results.add(viewer, layer, select=False)
         put_beneath(viewer, layer)
         return layer
 

@@ -157,6 +157,11 @@ class ConnectomeGraph(OfViewer):
         if layer is not None:
             layer.text.visible = shown
 
+    def dress(self, event: Any = None) -> None:
+        """Write names in colours that can be read on the viewer's canvas, which another theme may have changed."""
+        for part in (self._nodes, self._lit_nodes):
+            part.dress(self.viewer)
+
     def brain(self, around: Volume | Regions | Maps | None) -> None:
         """Show the surface of the brain around a mask, an atlas or maps, as of glass; None takes it away."""
         if around is None:

@@ -127,7 +127,7 @@ class GraphEdges:
         )
         layer._max_vectors_thumbnail = 0  # drawing 1024 of them in Python takes longer than all else, to see a black square
         tell(layer, role=self._role, owner=OWNER, title=layer.name, unique_id=layer.unique_id)
-        results.add(viewer, layer)
+        results.add(viewer, layer, select=False)
         return layer
 
 

@@ -11,6 +11,9 @@ import pandas as pd
 from napari.components import ViewerModel
 from napari.layers import Points
 from napari.layers.base import ActionType
+from napari.layers.utils.color_encoding import ConstantColorEncoding
+from napari.utils.colormaps.standardize_color import transform_color
+from napari.utils.theme import get_theme
 
 from napari_connectome.layers import results
 from napari_connectome.layers.graph_places import OWNER, UNIT, graph_kwargs
@@ -21,6 +24,8 @@ Array = npt.NDArray[Any]
 NODES, LIT_NODES = "connectome nodes", "connectome nodes in light"
 """Roles of the layers."""
 NODE_COLOR, LIT_COLOR = "#d9dee4", "#ffd23f"
+ON_WHITE = {NODE_COLOR: "#4a5560", LIT_COLOR: "#c4400a"}
+"""What their names are written in on a light canvas, where these could not be read."""
 LARGEST, SMALLEST = 7.0, 2.5
 """Diameters of a node in mm, of few regions and of many."""
 FEW = 40
@@ -105,6 +110,15 @@ class GraphNodes:
         layer.refresh(thumbnail=False, highlight=False, extent=False)
         self._moved = True
 
+    def dress(self, viewer: ViewerModel) -> None:
+        """Write names in a colour that can be read on the canvas as it is now; one that somebody chose stays."""
+        layer, color = self.layer(viewer), LIT_COLOR if self._lit else NODE_COLOR
+        if layer is None or not isinstance(layer.text.color, ConstantColorEncoding):
+            return
+        now = layer.text.color.constant
+        if any(np.allclose(now, transform_color(each)[0], atol=0.01) for each in (color, ON_WHITE[color])):
+            layer.text.color = readable(color, viewer)
+
     def settle(self, viewer: ViewerModel) -> None:
         """Tell those who listen to the layer, the viewer among them, of regions that moved: what takes too long for a brush."""
         layer = self.layer(viewer) if self._moved else None
@@ -135,7 +149,7 @@ class GraphNodes:
         self._written, self._size = places.copy(), size
         color = LIT_COLOR if self._lit else NODE_COLOR
         beside = np.full(3, 0.8 * size / UNIT)  # in each of the three planes
-        text = {"string": "{name}", "size": 10, "color": color, "anchor": "center", "translation": beside}
+        text = {"string": "{name}", "size": 10, "color": readable(color, viewer), "anchor": "center", "translation": beside}
         layer = Points(
             places,
             ndim=3,
@@ -153,5 +167,11 @@ class GraphNodes:
         )
         layer.editable = False
         tell(layer, role=self._role, owner=OWNER, title=layer.name, unique_id=layer.unique_id)
-        results.add(viewer, layer)
+        results.add(viewer, layer, select=False)
         return layer
+
+
+def readable(color: str, viewer: ViewerModel) -> str:
+    """The colour for names, or what is taken in place of it on a light canvas."""
+    red, green, blue = get_theme(viewer.theme).canvas.as_rgb_tuple()[:3]
+    return ON_WHITE[color] if red + green + blue > 3 * 127 else color

@@ -78,15 +78,18 @@ def _print_of(layer: Layer) -> int:
     return zlib.crc32(np.ascontiguousarray(layer.data).tobytes())
 
 
-def add(viewer: ViewerModel, layer: Layer) -> Layer:
-    """Add a layer without taking the user's selection away, and beneath the seeds, which are to be seen and dragged."""
+def add(viewer: ViewerModel, layer: Layer, *, select: bool = True) -> Layer:
+    """Add a layer without taking the user's selection away, and beneath the seeds, which are to be seen and dragged.
+
+    Where nothing is selected the layer is, unless `select` says no.
+    """
     selected = set(viewer.layers.selection)
     current = viewer.layers.selection.active
     viewer.add_layer(layer)
     if info(layer).get("role") not in ON_TOP:
         for above in [each for each in viewer.layers if info(each).get("role") in ON_TOP]:
             viewer.layers.move(viewer.layers.index(above), len(viewer.layers))
-    if selected:
+    if selected or not select:
         viewer.layers.selection = selected
         viewer.layers.selection.active = current
     return layer

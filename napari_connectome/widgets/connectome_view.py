@@ -104,6 +104,7 @@ class ConnectomeView(QWidget):
         self._account_soon = panel.timer(SETTLE, self._account_again)
         self._under = NOBODY
         panel.follow(self.graph.picked, self._on_node)
+        panel.follow(panel.viewer.events.theme, self.graph.dress)
         self.subject_choice.activated.connect(self._draw)
         self.order_choice.activated.connect(self._on_order)
         self.share.moved.connect(self._share_soon)

@@ -411,3 +411,42 @@ def test_a_brain_of_nothing_is_one_sentence_and_leaves_the_one_before():
         with pytest.raises(InputError, match=sentence):
             graph.brain(wrong)
     assert graph.brain_layer in viewer.layers
+
+
+def test_names_can_be_read_on_a_light_canvas_too_and_a_colour_somebody_chose_stays():
+    viewer = ViewerModel()
+    graph = ConnectomeGraph.of(viewer)
+    graph.show(made())
+    graph.light(2, 5)
+    lit = next(layer for layer in viewer.layers if layer.name == "Regions in light")
+
+    def shade():
+        return [float(np.mean(layer.text.color.constant[:3])) for layer in (graph.nodes_layer, lit)]
+
+    assert min(shade()) > 0.5
+    viewer.theme = "light"
+    graph.dress()
+    assert max(shade()) < 0.5
+    graph.light(None)
+    graph.light(1, 2)
+    lit = next(layer for layer in viewer.layers if layer.name == "Regions in light")
+    assert max(shade()) < 0.5
+    lit.text.color = "cyan"
+    viewer.theme = "dark"
+    graph.dress()
+    np.testing.assert_allclose(lit.text.color.constant[:3], [0, 1, 1])
+    assert shade()[0] > 0.5
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_who_paints_goes_on_painting(active):
+    viewer = ViewerModel()
+    labels = viewer.add_labels(np.zeros(GRID.shape, np.uint8), **layer_kwargs(GRID))
+    viewer.layers.selection = {labels} if active else set()
+    graph = ConnectomeGraph.of(viewer)
+    graph.show(made())
+    graph.light(3, 1)
+    graph.brain(Volume(np.ones(GRID.shape, bool), GRID))
+    graph.hint(4, 2)
+    assert viewer.layers.selection.active is (labels if active else None)
+    assert viewer.layers.selection == ({labels} if active else set())
