@@ -44,6 +44,8 @@ TESTS = {
 }
 DRAWN = 5000
 """Edges drawn at most: against 0 nearly all are found, and half a million of them hold up the window and show nothing."""
+ENDLESS = 1e300
+"""A t beyond this is that of a difference that does not vary."""
 VALUES = 180
 """Pixels that the plot of the values of an edge is high."""
 
@@ -274,10 +276,11 @@ def _account(compared: Compared, found: Edges, q: float) -> str:
         return f"{head} none of {tested:,} edges is found at q ≤ {q:g}; {least}."
     higher = int((found.weights > 0).sum())
     sides = ("higher", "lower") if len(sizes) == 2 else ("above 0", "below 0")
+    least = np.abs(found.weights).min()
     drawn = f" The {DRAWN:,} of largest |t| are in the viewer." if len(found) > DRAWN else ""
     return (
         f"{head} {len(found):,} of {tested:,} edges found at q ≤ {q:g}, {higher:,} {sides[0]} and "
-        f"{len(found) - higher:,} {sides[1]}, from |t| = {np.abs(found.weights).min():.3g}.{drawn}"
+        f"{len(found) - higher:,} {sides[1]}, from |t| = {'∞' if least > ENDLESS else f'{least:.3g}'}.{drawn}"
     )
 
 
