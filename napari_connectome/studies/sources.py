@@ -140,12 +140,18 @@ class Named:
 
 def grid_of(source: Source) -> Grid | None:
     """Where the run's voxels are, as far as that is known without reading it; one sentence for a file that is no run."""
-    if isinstance(source, Named):
-        return grid_of(source.source)
+    source = innermost(source)
     if isinstance(source, RunFile):
         return source.check().grid
     run = source.run if isinstance(source, RunSource) else source.rest if isinstance(source, Spooled) else None
     return None if run is None else run.grid
+
+
+def innermost(source: Any) -> Any:
+    """The file or the run in memory that a source is made around; the source itself where it is made around none."""
+    while not isinstance(source, RunFile | RunSource | Spooled) and hasattr(source, "source"):
+        source = source.source
+    return source
 
 
 def _is_source(given: Any) -> bool:
@@ -179,6 +185,7 @@ def _source(item: Any, number: int) -> Source:
 
 def _identity(source: Source) -> tuple[Hashable, Callable[[], Any]]:
     """The file, or the run in memory, and what returns None once it is gone: its place may then be another's."""
+    source = innermost(source)
     if isinstance(source, RunFile):
         return source.place, lambda: source.place
     held = source.run.data if isinstance(source, RunSource) else source
@@ -189,11 +196,12 @@ def _identity(source: Source) -> tuple[Hashable, Callable[[], Any]]:
 
 
 def _called(source: Source) -> str:
+    source = innermost(source)
     return Path(source.path).name if isinstance(source, RunFile) else source.name
 
 
 def _free_name(source: Source, taken: set[str], number: int) -> str:
-    name = source.name
-    if name in taken and isinstance(source, RunFile):
-        name = f"{Path(source.place).parent.name}/{name}"
+    name, file = source.name, innermost(source)
+    if name in taken and isinstance(file, RunFile):
+        name = f"{Path(file.place).parent.name}/{name}"
     return f"{source.name} ({number})" if name in taken else name

@@ -12,7 +12,7 @@ from napari_connectome.core.errors import InputError
 from napari_connectome.core.sources import RunSource, SteadySource
 from napari_connectome.io.run_file import RunFile
 from napari_connectome.studies.computed_source import Computation, ComputedSource
-from napari_connectome.studies.sources import as_sources, key_of
+from napari_connectome.studies.sources import as_sources, grid_of, key_of
 
 GRID = nc.Grid((6, 7, 8), np.diag([3.0, 3, 3, 1]))
 PARAMS = nc.ComputedConfounds(global_signal=True, compcor=True, of_compcor=nc.CompCor(n_components=2, high_pass=0.0))
@@ -64,6 +64,20 @@ def test_the_key_is_the_same_as_long_as_the_run_would_be():
     assert len(set(keys)) == len(keys)
     (named,) = as_sources([ComputedSource(SteadySource(_run()), Computation(PARAMS, None, (_mask(),)))])
     assert key_of(named) == key()
+
+
+def test_files_are_told_apart_as_without_it(tmp_path):
+    computation = Computation(PARAMS, _mask(), (_mask(),))
+    paths = [tmp_path / folder / "bold.nii.gz" for folder in ("a", "b")]
+    for path in paths:
+        path.parent.mkdir()
+        nc.save(_run(), path)
+    plain = [RunFile(path) for path in paths]
+    computed = [ComputedSource(source, computation) for source in plain]
+    assert [each.name for each in as_sources(computed)] == [each.name for each in as_sources(plain)] == ["bold", "b/bold"]
+    assert [grid_of(each) for each in as_sources(computed)] == [grid_of(each) for each in plain] == [GRID] * 2
+    with pytest.raises(InputError, match=r"bold\.nii\.gz is given twice"):
+        as_sources([computed[0], plain[0]])
 
 
 def test_what_cannot_be_computed_is_said_of_the_run():

@@ -1,5 +1,6 @@
 """Computing a connectome in the window: what a script computes; cancelled, gone on with, and read only once."""
 
+import warnings
 from types import SimpleNamespace
 
 import nibabel as nib
@@ -7,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from napari.components import ViewerModel
+from nilearn.connectome import ConnectivityMeasure
+from nilearn.maskers import NiftiLabelsMasker, NiftiMapsMasker
 
 import napari_connectome as nc
 from napari_connectome.analyses.sparse_connectome import SparseConnectivity
@@ -16,6 +19,7 @@ from napari_connectome.layers.map_stack import stack_layer
 from napari_connectome.layers.seed_layer import SeedLayer
 from napari_connectome.layers.spatial import layer_kwargs
 
+SPREAD = "DiFuMo128_MNI152NLin6Asym_2mm_maps"
 NAMES = ["visual", "motor", "salience", "default"]
 
 
@@ -180,6 +184,30 @@ def test_the_mean_of_the_first_run_lies_beneath_where_no_brain_is_open(computing
     compute()
     assert loads == []
     assert [layer.name for layer in viewer.layers] == ["Labels", "open"]
+
+
+@pytest.mark.parametrize(
+    "atlas_file", ["Schaefer2018_100_7Networks_MNI152NLin6Asym_2mm_dseg", "DiFuMo128_MNI152NLin6Asym_2mm_maps"]
+)
+def test_real_runs_with_computed_confounds_are_nilearns(computing, compute, until, real_data, atlas_file):
+    paths = sorted(str(path) for path in (real_data / "rest_group").glob("*.nii.gz"))[:2]
+    atlas_path = real_data / "atlas" / f"{atlas_file}.nii.gz"
+    computing.runs.leave_out(computing.runs.entries)
+    computing.runs.add_files(paths)
+    computing.regions.take_file(str(atlas_path))
+    until(lambda: not (computing.runs.busy or computing.regions.busy))
+    computing.runs.seconds.number = 2.0  # which their headers lack
+    computing.runs.use_button.click()
+    computing.computed_confounds.value = nc.ComputedConfounds(high_variance=True)
+    compute()
+    assert computing.message.text() == ""
+    how = {"high_variance_confounds": True, "detrend": True, "high_pass": 0.01, "t_r": 2.0, "dtype": np.float64}
+    images = [nib.Nifti1Image(image.get_fdata(), image.affine) for image in map(nib.load, paths)]
+    masker = (NiftiMapsMasker if "maps" in atlas_file else NiftiLabelsMasker)(nib.load(atlas_path), **how)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = ConnectivityMeasure(kind="correlation").fit_transform([masker.fit_transform(image) for image in images])
+    np.testing.assert_allclose(computing.got[0].matrices, theirs, atol=1e-5)  # of int16 runs the components are made in float32
 
 
 def test_series_are_read_once_for_all_kinds(computing, compute, atlas, loads):
