@@ -106,7 +106,8 @@ def connectome(
     for i, (each, which) in enumerate(zip(given, called, strict=True)):
         if known[i].any():
             try:
-                found, shrinkage[i] = _matrix(each.data[:, known[i]].astype(np.float64), params)
+                with one_thread():  # small products, which two threads only slow down
+                    found, shrinkage[i] = _matrix(each.data[:, known[i]].astype(np.float64), params)
             except InputError as error:
                 raise InputError(f"{which}: {error}" if len(given) > 1 else str(error)) from None
             matrices[i][np.ix_(known[i], known[i])] = found

@@ -32,12 +32,34 @@ def covariance(series: Array, estimator: str) -> tuple[Array, float]:
         That share, the shrinkage; 0 for "empirical".
     """
     centred = series - series.mean(axis=0)
+    matrix = centred.T @ centred / len(centred)
     if estimator == "empirical":
-        return np.asarray(centred.T @ centred / len(centred)), 0.0
-    from sklearn.covariance import ledoit_wolf
+        return np.asarray(matrix), 0.0
+    shrinkage = ledoit_wolf_shrinkage(centred, matrix)
+    shrunk = (1 - shrinkage) * matrix
+    shrunk.flat[:: len(matrix) + 1] += shrinkage * np.trace(matrix) / len(matrix)
+    return np.asarray(shrunk), shrinkage
 
-    matrix, shrinkage = ledoit_wolf(centred, assume_centered=True)
-    return np.asarray(matrix), float(shrinkage)
+
+def ledoit_wolf_shrinkage(centred: Array, matrix: Array) -> float:
+    """How much the covariance (r × r) of series about their means (t × r) is to be drawn towards its mean variance.
+
+    As scikit-learn's, which takes two further products of the size of the covariance. The sum over all pairs of series of
+    their squares' products is that over the volumes of the squared sums of squares.
+
+    References
+    ----------
+    Ledoit & Wolf (2004), A well-conditioned estimator for large-dimensional covariance matrices, J. Multivar. Anal. 88.
+    """
+    t, r = centred.shape
+    if r == 1:
+        return 0.0
+    squares = np.einsum("ij,ij->i", centred, centred)
+    size = float(np.vdot(matrix, matrix))
+    noise = (float(squares @ squares) / t - size) / (r * t)
+    spread = (size - float(np.trace(matrix)) ** 2 / r) / r
+    noise = min(noise, spread)
+    return 0.0 if noise == 0 else noise / spread
 
 
 def to_correlation(matrix: Array) -> Array:

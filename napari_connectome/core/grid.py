@@ -96,13 +96,6 @@ class Grid:
         ijk = np.rint(self.to_voxel(mm))
         return bool(np.all(ijk >= 0) and np.all(ijk < self.shape[::-1]))
 
-    def part(self, box: tuple[slice, slice, slice]) -> Grid:
-        """The grid of a part of the voxels, from slices along z, y and x that begin and end inside it."""
-        shape = tuple(side.stop - side.start for side in box)
-        affine = self.affine.copy()
-        affine[:3, 3] = self.to_mm([side.start for side in reversed(box)])
-        return Grid(shape, affine)
-
     def matches(self, other: Grid) -> bool:
         """Whether both grids have the same voxels: equal shapes, affines equal to a ten-thousandth of a mm."""
         return self.shape == other.shape and np.allclose(self.affine, other.affine, rtol=1e-5, atol=1e-4)

@@ -16,6 +16,9 @@ Array = npt.NDArray[Any]
 Box = tuple[slice, slice, slice]
 Reach = tuple[int, int, int]
 
+FEW = 8
+"""Voxels of a volume that are added up in the time one is looked up (measured)."""
+
 
 class VoxelReader:
     """Reads the same voxels out of each volume of a run.
@@ -109,10 +112,11 @@ def finite_voxels(data: Array, volumes: Array, voxels: Array, name: str | None, 
     if data.dtype.kind != "f" or not len(voxels):
         return good
     read = VoxelReader(data, voxels)
+    few = FEW * len(voxels) < data[0].size  # otherwise it is quicker to add up all than to look at these, and mostly enough
     ever, lacking = np.zeros(len(voxels), dtype=bool), np.zeros(len(volumes), dtype=np.int64)
     for row, t in enumerate(volumes):
         with np.errstate(over="ignore", invalid="ignore"):
-            suspect = not np.isfinite(read.whole(t).sum())  # quicker than looking at the voxels, and nearly always enough
+            suspect = not np.isfinite((read(t) if few else read.whole(t)).sum())
         if suspect:
             finite = np.isfinite(read(t))
             good &= finite

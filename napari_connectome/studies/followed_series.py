@@ -21,8 +21,8 @@ from napari_connectome.core.cleaning import cleaning_matrix
 from napari_connectome.core.errors import InputError, Progress, part, silent
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.region_table import region_names, told_apart
+from napari_connectome.core.threads import one_thread
 from napari_connectome.core.values import Regions, Run, Series
-from napari_connectome.core.voxel_reader import Box, box_of, reach_of, reached
 from napari_connectome.studies.connectome_of_runs import RunSeries, without_constant
 
 Array = npt.NDArray[Any]
@@ -75,10 +75,11 @@ class FollowedSeries:
             As `region_series`; what was followed before then stays.
         """
         ids = self.changed(labels)
-        if len(ids):
-            self._read(labels, ids, progress)
-            self.labels = labels.copy()
-        runs = [run.finished(names or {}) for run in self._runs]
+        with one_thread():  # small products, which two threads only slow down
+            if len(ids):
+                self._read(labels, ids, progress)
+                self.labels = labels.copy()
+            runs = [run.finished(names or {}) for run in self._runs]
         assert runs[0].table is not None
         coordinates = runs[0].table[["x", "y", "z"]].to_numpy(dtype=np.float64)
         return RunSeries(tuple(runs), tuple(run.name for run in self._given), coordinates)
@@ -99,29 +100,9 @@ class FollowedSeries:
         if not labels.any():
             raise InputError("there is no region in the label image: paint one first.")
         runs = self._runs or [_FollowedRun.of(run, self.grid, self.params) for run in self._given]
-        touched = _Touched.of(labels, ids, self.grid)
+        touched = Regions(np.where(np.isin(labels, ids), labels, 0), self.grid)
         step = 1 / len(runs)
-        self._runs = [run.reread(touched, part(progress, i * step, (i + 1) * step)) for i, run in enumerate(runs)]
-
-
-@dataclass(frozen=True, eq=False)
-class _Touched:
-    """The regions of these ids in labels on a grid; `box` is around them, one voxel of nothing where none is left."""
-
-    labels: Array
-    ids: Array
-    grid: Grid
-    box: Box
-
-    @classmethod
-    def of(cls, labels: Array, ids: Array, grid: Grid) -> _Touched:
-        there = np.nonzero(np.isin(labels, ids))
-        return cls(labels, ids, grid, box_of(there) if len(there[0]) else (slice(0, 1),) * 3)
-
-    def within(self, box: Box) -> Regions:
-        """These regions alone, on this part of the grid."""
-        labels = self.labels[box]
-        return Regions(np.where(np.isin(labels, self.ids), labels, 0), self.grid.part(box))
+        self._runs = [run.reread(touched, ids, part(progress, i * step, (i + 1) * step)) for i, run in enumerate(runs)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,13 +126,12 @@ class _FollowedRun:
             matrix = cleaning_matrix(run.n_volumes, run.tr, params.cleaning, run.confounds, run.keep)
         return cls(run, inside, params, matrix, np.empty((0, 0)), pd.DataFrame())
 
-    def reread(self, touched: _Touched, progress: Progress) -> _FollowedRun:
-        """The same with the touched regions as they are now."""
-        run, inside, regions = self._around(touched)
-        gone = np.isin(self.table.index, touched.ids) if len(self.table) else np.empty(0, dtype=bool)
+    def reread(self, regions: Regions, ids: Array, progress: Progress) -> _FollowedRun:
+        """The same with what has become of the regions of these ids."""
+        gone = np.isin(self.table.index, ids) if len(self.table) else np.empty(0, dtype=bool)
         series, table, times = self.series[:, ~gone], self.table[~gone], self.times
         if len(regions.ids):
-            found = series_before_cleaning(run, inside, regions, self.params, required=False, progress=progress)
+            found = series_before_cleaning(self.run, self.inside, regions, self.params, required=False, progress=progress)
             assert found.table is not None
             series = np.hstack([series, found.data]) if series.size else found.data
             table, times = pd.concat([table, found.table]) if len(table) else found.table, found.times
@@ -164,13 +144,3 @@ class _FollowedRun:
         told = told_apart(region_names(ids, names), ids.tolist())
         data = cleaned_series(self.run, self.series, self.params, self.matrix)
         return without_constant(Series(data, told, self.run.tr, self.times, self.table.assign(name=told)))
-
-    def _around(self, touched: _Touched) -> tuple[Run, Array | None, Regions]:
-        """As much of the run as the series of these regions depend on, and the regions."""
-        run, shape = self.run, self.run.grid.shape
-        if not touched.grid.matches(run.grid):
-            return run, self.inside, touched.within(tuple(slice(0, n) for n in touched.grid.shape))  # type: ignore[arg-type]
-        fwhm = self.params.fwhm
-        box = reached(shape, touched.box, reach_of(run.grid, fwhm)) if fwhm else touched.box
-        inside = None if self.inside is None else self.inside.reshape(shape)[box].reshape(-1)
-        return run.replace(data=run.data[(slice(None), *box)], grid=run.grid.part(box)), inside, touched.within(box)
