@@ -208,6 +208,7 @@ class ConnectomeComputing(QWidget):
             parts.append(f"Alpha {found.alpha:.3g}, duality gap {found.gap:.2g}.")
         parts += _findings(found)
         parts += [] if connecting.kept is None else _sizes(connecting.kept.read.series)
+        parts += _censored(connecting)
         if connecting.failed:
             parts.append(f"{', '.join(entry.name for entry in connecting.failed)} left out.")
         self.outcome.found(" ".join(parts), "" if connecting.reused else " The series are kept: another kind starts at once.")
@@ -270,6 +271,13 @@ def _sizes(series: Sequence[Series]) -> list[str]:
     if lost:
         told.append(f"Less than half of {_first(lost)} lies in a run.")
     return told
+
+
+def _censored(connecting: Connecting) -> list[str]:
+    """How many volumes of all runs have no part in it."""
+    whole = sum(entry.n_volumes for entry in connecting.entries if entry not in connecting.failed)
+    left = 0 if connecting.kept is None else sum(len(series.data) for series in connecting.kept.read.series)
+    return [f"{whole - left:,} of {some(whole, 'volume')} left out."] if 0 < left < whole else []
 
 
 def _first(names: Sequence[str]) -> str:

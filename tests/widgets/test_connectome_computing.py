@@ -207,7 +207,7 @@ def test_real_runs_with_computed_confounds_are_nilearns(computing, compute, unti
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         theirs = ConnectivityMeasure(kind="correlation").fit_transform([masker.fit_transform(image) for image in images])
-    np.testing.assert_allclose(computing.got[0].matrices, theirs, atol=1e-5)  # of int16 runs the components are made in float32
+    np.testing.assert_allclose(computing.got[0].matrices, theirs, atol=1e-5)  # runs are read as float32
 
 
 def test_series_are_read_once_for_all_kinds(computing, compute, atlas, loads):
@@ -331,6 +331,19 @@ def test_sparse_connectomes_of_the_series_that_were_read(computing, compute, atl
     computing.form.value = SparseConnectivity(alpha=1e6)
     compute()
     assert "alpha" in computing.message.text().lower()
+
+
+def test_how_many_volumes_are_left_out_is_told(computing, compute, atlas):
+    computing.regions.layer_choice.layer = _labels(computing.regions.viewer, atlas)
+    entries = computing.runs.entries
+    for entry, moved in zip(entries, (2, 0, 3, 0), strict=True):
+        table = pd.DataFrame({"framewise_displacement": np.where(np.arange(entry.n_volumes) < moved, 2.0, 0.1)})
+        entry.take_confounds(table)
+    compute()
+    assert "left out" not in computing.account.text()
+    computing.runs.limit.number = 0.5
+    compute()
+    assert f"5 of {sum(entry.n_volumes for entry in entries)} volumes left out." in computing.account.text()
 
 
 def test_fisher_z_is_for_correlations_only(computing, compute, atlas):
