@@ -6,16 +6,18 @@ import threading
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nilearn.connectome import GroupSparseCovariance, GroupSparseCovarianceCV, group_sparse_cov
 from sklearn.covariance import GraphicalLassoCV
 
-from napari_connectome import Series
+from napari_connectome import Cleaning, Regions, RegionSeries, RunFile, Series, load_regions
 from napari_connectome.analyses.sparse_connectome import SparseConnectivity, sparse_connectome
 from napari_connectome.core.errors import Cancelled, InputError
 from napari_connectome.core.sparse_connectomes import SparseConnectome
+from napari_connectome.studies.connectome_of_runs import series_of_runs
 
 
 def people(s=4, t=60, r=8, seed=0, size=1.0):
@@ -303,3 +305,35 @@ def test_a_list_of_alphas_goes_to_json_and_back():
     params = SparseConnectivity(alpha_list=np.array([0.3, 0.1]))
     assert params.alpha_list == (0.3, 0.1)
     assert SparseConnectivity.from_dict(json.loads(json.dumps(params.to_dict()))) == params
+
+
+def test_of_real_series_alpha_and_path_are_scikit_learn_s(real_data):
+    """31 regions of one subject at rest, 250 volumes."""
+    table = pd.read_csv(real_data / "series" / "nitime_fmri_timeseries.csv")
+    series = Series(table.to_numpy(dtype=np.float64), list(table.columns), 1.89)
+    found = sparse_connectome(series, SparseConnectivity(method="single"))
+    theirs = quietly(GraphicalLassoCV(), scaled([series])[0])
+    np.testing.assert_allclose(found.path[0], theirs.cv_results_["alphas"][:-1], rtol=1e-9)
+    np.testing.assert_allclose(found.path[1], theirs.cv_results_["mean_test_score"][:-1], rtol=1e-6)
+    assert found.alpha == pytest.approx(theirs.alpha_, rel=1e-9)
+    np.testing.assert_allclose(found.precisions[0], theirs.precision_, atol=0.01 * np.abs(theirs.precision_).max())
+
+
+def test_real_subjects_share_the_zeros_that_nilearn_finds(real_data):
+    """The seven networks of Schaefer's regions, left and right, in six subjects at rest."""
+    atlas = next((real_data / "atlas").glob("Schaefer*.nii.gz"))
+    regions = load_regions(atlas, names=real_data / "atlas" / "schaefer100x7NodeNames.txt")
+    networks = ["_".join(name.split("_")[:2]) for name in regions.table["name"]]
+    number = np.zeros(int(regions.ids.max()) + 1, dtype=np.uint8)
+    number[regions.ids] = [list(dict.fromkeys(networks)).index(name) + 1 for name in networks]
+    paths = sorted((real_data / "rest_group").glob("*.nii.gz"))
+    runs = [RunFile(path, tr=2.0) for path in paths]
+    params = RegionSeries(cleaning=Cleaning(high_pass=0.01))
+    given_series = series_of_runs(runs, Regions(number[regions.labels], regions.grid), params).series
+    found = sparse_connectome(given_series, SparseConnectivity(alpha=0.05, gap=1e-8)).precisions
+    theirs = quietly(GroupSparseCovariance(0.05, tol=1e-4, max_iter=200), scaled(given_series)).precisions_.transpose(2, 0, 1)
+    assert found.shape == (6, 14, 14)
+    np.testing.assert_allclose(found, theirs, atol=1e-3 * np.abs(theirs).max())
+    share = ((np.abs(found) > 0) == (theirs != 0)).mean()
+    assert share > 0.98, share
+    assert 0.1 < (found == 0).mean() < 0.9
