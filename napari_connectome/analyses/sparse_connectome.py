@@ -122,6 +122,10 @@ def sparse_connectome(
     nilearn by default stops each fit of the cross-validation as soon as the volumes left out fit less well, before it has the
     precisions of that alpha, and so scores small values of alpha as if they were larger. Here every fit is made to the gap, and
     the scores are those of nilearn with ``early_stopping=False`` and a small ``tol_cv``.
+
+    Most of the time goes to eigen-decompositions, and grows with subjects · regions³: with defaults some seconds for 39 regions
+    of ten subjects, half an hour of processor time, shared by two threads, for 400 regions of twenty. Fewer `refinements`, an
+    `alpha_list` or an alpha take as much less.
     """
     params = SparseConnectivity.given(params)
     given = [series] if isinstance(series, Series) else several_series(series)
