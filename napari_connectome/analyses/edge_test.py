@@ -141,6 +141,7 @@ def edge_test(
     -----
     Ledoit-Wolf draws the correlations of each subject towards 0 by a share of its own, more in short or noisy runs, and a
     difference of these is a difference of correlations to this test: take ``Connectivity(estimator="empirical")`` for it.
+    Runs of one subject are no independent subjects: ``core.run_groups.of_group`` averages them.
     q is right where the tests are independent or depend on each other positively (Benjamini & Yekutieli 2001, *Ann. Stat.*
     29:1165), which those of edges that share a region need not do.
     """

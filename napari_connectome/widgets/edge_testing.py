@@ -47,7 +47,7 @@ class EdgeTesting(QWidget):
         self.connectome: Connectome | None = None
         self._provenance: dict[str, Any] = {}
         self._asked: Comparison | None = None
-        self._front = False
+        self._front = self._in_viewer = False
         self.choice = GroupChoice(panel)
         self.form = ParamsForm(EdgeTest(), fields=("test",))
         self.test_button = button("Test", "Test each edge, and find those that are no false ones.", self.test)
@@ -83,10 +83,9 @@ class EdgeTesting(QWidget):
         """Show the edges of the test there is in the viewer, and its matrix in the order of the connectome's; or leave both."""
         self._front = front
         tested = front and self.view.compared is not None
-        self._look.to_viewer(not tested)
         if tested:
             self.view.show_order(self._look.ordering)
-            self.view.to_viewer()
+        self._show(tested)
 
     def test(self) -> None:
         """Test with the groups and options shown, in the background."""
@@ -110,10 +109,20 @@ class EdgeTesting(QWidget):
         new = self.view.compared is None
         self.view.show_test(compared, self._look.ordering, self._provenance)
         if self._front:
-            self._look.to_viewer(False)
-            self.view.to_viewer()
+            self._show(True)
             if new:
                 self._panel.bring(self.view.matrix)
+
+    def _show(self, tested: bool) -> None:
+        """Have the edges of the test in the viewer, or those of the connectome, and the light on what its matrix marks."""
+        before, self._in_viewer = self._in_viewer, tested
+        if not (tested or before):
+            return
+        self._look.to_viewer(not tested)
+        if tested:
+            self.view.to_viewer()
+        i, j = (self.view if tested else self._look).matrix.lit
+        self.view.graph.light(None if i < 0 else i, None if j < 0 else j, go=False)
 
     def _on_choice(self) -> None:
         """Of one group, there is one test only."""

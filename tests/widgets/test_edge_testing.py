@@ -418,6 +418,17 @@ def test_the_viewer_shows_the_edges_of_the_tab_in_front(qtbot, until, connectome
     for tab, wanted in ((LOOK, strongest), (GROUPS, found), (COMPUTE, strongest), (GROUPS, found)):
         panel.tabs.setCurrentIndex(tab)
         assert shown() == wanted
+    panel.groups.view.matrix.light(4, 1)
+    panel.groups.view.matrix.picked.emit(4, 1)
+
+    def lit():
+        return {tuple(layer.features["weight"].round(9)) for layer in panel.viewer.layers if layer.name == "Edges in light"}
+
+    assert lit() == {(round(t[4, 1], 9),)}
+    panel.tabs.setCurrentIndex(LOOK)
+    assert lit() == set()  # nothing was clicked there
+    panel.tabs.setCurrentIndex(GROUPS)
+    assert lit() == {(round(t[4, 1], 9),)}
     panel.groups.test_button.click()
     panel.tabs.setCurrentIndex(LOOK)  # before it is done
     until(lambda: not panel.groups.work.busy)
