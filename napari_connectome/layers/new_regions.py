@@ -10,8 +10,10 @@ from napari.layers import Labels, Layer
 from napari_connectome.core.edits import Edit
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.origins import Origins, origins_to_dict
+from napari_connectome.core.values import Regions
 from napari_connectome.layers import results
 from napari_connectome.layers.region_layer import RegionLayer, origins_after
+from napari_connectome.layers.samples import regions_layer
 from napari_connectome.layers.spatial import grid_of, is_run, layer_kwargs
 
 BRUSH = 8.0
@@ -20,8 +22,17 @@ BRUSH = 8.0
 
 def new_regions(viewer: ViewerModel, grid: Grid, name: str = "Regions") -> Labels:
     """Add an empty layer for regions, and choose it, so that one can paint."""
-    layer = Labels(np.zeros(grid.shape, dtype=np.uint16), name=name, **layer_kwargs(grid, role="labels"))
-    layer.brush_size = max(1, round(BRUSH / min(grid.voxel_size)))
+    return _to_paint(viewer, Labels(np.zeros(grid.shape, dtype=np.uint16), name=name, **layer_kwargs(grid, role="labels")))
+
+
+def add_regions(viewer: ViewerModel, regions: Regions, name: str) -> Labels:
+    """Add a layer with a copy of these regions, and choose it, so that one can paint."""
+    data, about, _ = regions_layer(regions, name)
+    return _to_paint(viewer, Labels(data.copy(), **about))
+
+
+def _to_paint(viewer: ViewerModel, layer: Labels) -> Labels:
+    layer.brush_size = max(1, round(BRUSH / float(min(layer.scale))))
     results.add(viewer, layer)
     viewer.layers.selection.active = layer
     return layer

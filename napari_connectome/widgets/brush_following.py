@@ -224,7 +224,9 @@ class BrushFollowing(QWidget):
             self._soon.start()
 
     def _on_rest(self) -> None:
-        if self.layer is not None:
+        if self.busy:  # a stroke that takes long is no rest
+            self._rest.start()
+        elif self.layer is not None:
             self.rested.emit(regions_of(self.layer, self._among))
 
     # -- what stands in the way ---------------------------------------------------------------------------------------

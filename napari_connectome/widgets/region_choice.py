@@ -16,10 +16,12 @@ from napari_connectome.core.errors import InputError, Progress
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.values import Maps, Regions
 from napari_connectome.core.words import as_sentence, some
+from napari_connectome.io.header import stem
 from napari_connectome.io.load import load_maps, load_regions, open_header_only
 from napari_connectome.io.names import Names, sidecar
 from napari_connectome.layers.map_stack import is_stack, maps_of
 from napari_connectome.layers.network_sketch import SKETCH
+from napari_connectome.layers.new_regions import add_regions
 from napari_connectome.layers.seed_layer import SeedLayer, is_seeds
 from napari_connectome.layers.spatial import info, regions_of
 from napari_connectome.widgets.layer_choice import LayerChoice
@@ -73,9 +75,14 @@ class RegionChoice(QWidget):
         self.layer_choice.setToolTip("A layer of labels, of networks or other maps, or of seeds; or the atlas file below.")
         self.file_button = button("Atlas file…", "Choose an image of labels (3-D) or of maps (4-D).", self._ask)
         self.names_button = button("Names…", "Choose the file with the names of the atlas's regions.", self._ask_names)
+        self.open_button = button(
+            "As layer",
+            "Open the atlas as a layer: its regions are seen, and may be painted while the matrix follows.",
+            self.open,
+        )
         self.account = words()
         buttons = QHBoxLayout()
-        for each in (self.file_button, self.names_button):
+        for each in (self.file_button, self.names_button, self.open_button):
             each.setMinimumWidth(40)
             buttons.addWidget(each)
         column = QVBoxLayout(self)
@@ -135,6 +142,12 @@ class RegionChoice(QWidget):
 
         self.work.run(read, then=self._on_read)
 
+    def open(self) -> None:
+        """Open the atlas's labels as a layer, and choose it."""
+        if isinstance(self._atlas, Regions):
+            self.layer_choice.layer = add_regions(self.viewer, self._atlas, stem(self.path))
+            self._on_layer()
+
     def _on_read(self, found: tuple[str, str, Regions | Maps]) -> None:
         self.path, self.names_path, self._atlas = found
         self.layer_choice.layer = None
@@ -161,6 +174,7 @@ class RegionChoice(QWidget):
     def _show(self) -> None:
         layer = self.layer_choice.layer
         self.names_button.setVisible(layer is None and self._atlas is not None)
+        self.open_button.setVisible(layer is None and isinstance(self._atlas, Regions))
         if layer is not None:
             self.account.setText(_of_layer(layer))
         elif self._atlas is None:

@@ -2,6 +2,7 @@
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 import pytest
 from napari.layers import Labels
 
@@ -173,11 +174,31 @@ def test_the_layer_is_taken_away_in_the_middle_of_it(opened, small_run, until):
 
 
 def test_a_renamed_region_is_renamed_in_the_matrix(opened, small_run, until):
-    import pandas as pd
-
     _, panel, layer = opened()
     write(layer, np.where(small_run.run.grid.sphere(CENTRES[3], 12), 4, layer.data))
     until(lambda: not panel.following.busy)
     layer.features = pd.DataFrame({"index": [0, 4], "name": ["background", "insula"]})
     until(lambda: "insula" in panel.look.connectome.names)
     _check(panel, layer, [small_run.run], until)
+
+
+def test_an_atlas_of_a_file_is_opened_as_a_layer_to_be_painted(opened, small_run, until, tmp_path):
+    viewer, panel, layer = opened()
+    names = pd.DataFrame({"name": [f"area {i}" for i in range(1, 7)]}, index=range(1, 7))
+    nc.save(nc.Regions(layer.data.copy(), small_run.run.grid, names), tmp_path / "mine_dseg.nii.gz")
+    computing = panel.computing
+    computing.regions.take_file(str(tmp_path / "mine_dseg.nii.gz"))
+    until(lambda: not computing.regions.busy)
+    computing.compute()
+    until(lambda: not computing.work.busy)
+    assert not panel.following.isVisibleTo(panel)
+    assert computing.regions.open_button.isVisibleTo(computing)
+    computing.regions.open_button.click()
+    mine = viewer.layers["mine_dseg"]
+    assert viewer.layers.selection.active is computing.regions.layer_choice.layer is mine
+    assert not computing.regions.open_button.isVisibleTo(computing)
+    computing.compute()
+    until(lambda: not computing.work.busy)
+    assert computing.last.reused, "the same regions were read again"
+    write(mine, np.where(small_run.run.grid.sphere(CENTRES[3], 12), 4, mine.data))
+    assert _check(panel, mine, [small_run.run], until).names == tuple(names["name"])
