@@ -33,3 +33,11 @@ def as_sentence(text: str) -> str:
     """The text with a capital where it begins with a word of ours; names, such as those of files, stay as they are."""
     first = text.split(" ", 1)[0]
     return f"{text[:1].upper()}{text[1:]}" if first.rstrip(",:") in OPENINGS else text
+
+
+def shortened(text: str, most: int) -> str:
+    """The text, its middle left out where it is longer than so many letters: names of one atlas differ at their ends."""
+    if len(text) <= most:
+        return text
+    kept = max(most - 1, 2)
+    return f"{text[: kept // 2]}…{text[-(kept - kept // 2) :]}"

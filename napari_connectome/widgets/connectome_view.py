@@ -22,13 +22,16 @@ from napari_connectome.core.values import Maps, Regions
 from napari_connectome.core.words import as_sentence, some
 from napari_connectome.io.connectomes import save_connectome
 from napari_connectome.layers.connectome_graph import STRONGEST, ConnectomeGraph
+from napari_connectome.layers.time_axis import set_time
 from napari_connectome.studies.connectome_of_runs import RunSeries
+from napari_connectome.studies.sources import as_sources
 from napari_connectome.widgets.connecting import Connecting
 from napari_connectome.widgets.edge_plot import EdgePlot
 from napari_connectome.widgets.form import ChoiceBox
 from napari_connectome.widgets.matrix_plot import NOBODY, MatrixPlot
 from napari_connectome.widgets.number_slider import NumberSlider
 from napari_connectome.widgets.panel import Panel, button, row, words
+from napari_connectome.widgets.plot import KINDS
 from napari_connectome.widgets.region_choice import Chosen
 from napari_connectome.widgets.region_map import RegionMap
 from napari_connectome.widgets.save_as import ask_path
@@ -38,10 +41,10 @@ Array = npt.NDArray[Any]
 
 STEP = 0.5
 """Percent of all edges that one step of the box is."""
-FILES = "Matrix (*.tsv *.csv);;All runs (*.npz);;Graph (*.graphml)"
+FILES = "Matrix (*.tsv *.csv);;All runs (*.npz);;Graph (*.graphml);;Picture (*.svg *.png)"
 EDGE = 320
 """Pixels that the plots of an edge are high."""
-LOW, HIGH = 200, 520
+LOW, HIGH = 140, 520
 """Pixels that the matrix is high at least and at most."""
 HEIGHT = 0.78
 """Of its width: the cells are square, and names and colours stand beside them."""
@@ -112,6 +115,7 @@ class ConnectomeView(QWidget):
         self.brain_box.toggled.connect(self._draw_brain)
         self.matrix.picked.connect(self._on_cell)
         self.matrix.hovered.connect(self._on_hover)
+        self.edge.volume_chosen.connect(self._on_volume)
         self.edge.hide()
 
     def _build(self) -> None:
@@ -135,7 +139,8 @@ class ConnectomeView(QWidget):
         self.account, self.pair = words(), words()
         self.save_button = button(
             "Save…",
-            "Save the matrix shown in its order (.tsv, .csv), all runs (.npz), or the edges shown (.graphml).",
+            "Save the matrix shown in its order (.tsv, .csv), all runs (.npz), the edges shown (.graphml), or the matrix as a "
+            "picture with all names (.svg, .png).",
             self._ask,
         )
         self.edge = EdgePlot()
@@ -353,11 +358,14 @@ class ConnectomeView(QWidget):
             self.account.setText("No edge is strong enough: show a larger share of them.")
 
     def save(self, path: str) -> None:
-        """Save what is shown: a table or all runs in the order of the matrix, or the edges shown as a graph."""
+        """Save what is shown: a table or all runs in the order of the matrix, edges as a graph, or a picture of the matrix."""
         connectome, ordering = self.connectome, self.ordering
         assert connectome is not None
         assert ordering is not None
-        if Path(path).suffix.lower() == ".graphml":
+        kind = Path(path).suffix.lower()
+        if kind in KINDS:
+            self.matrix.to_picture(path)
+        elif kind == ".graphml":
             save_connectome(connectome, path, subject=self.subject, edges=self._strong, provenance=self._provenance)
         else:
             save_connectome(connectome.take(ordering.order), path, subject=self.subject, provenance=self._provenance)
@@ -381,6 +389,15 @@ class ConnectomeView(QWidget):
         self._explain(i)
         self.matrix.light(i)
         self.graph.light(i, go=False)
+
+    def _on_volume(self, run: int, row: int) -> None:
+        """Bring a volume that was clicked in a plot before the eyes, where its run is in the viewer."""
+        made, read = self._made, self._read
+        if made is None or read is None:
+            return
+        layers = {source.name: entry.layer for source, entry in zip(as_sources(made.sources), made.entries, strict=True)}
+        if layers.get(read.runs[run]) in self.viewer.layers:
+            set_time(self.viewer, float(read.series[run].to_frame().index[row]))
 
     def _on_hover(self, i: int, j: int) -> None:
         self._under = (i, j)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_connectome.analyses.edge_account import EdgeAccount
 from napari_connectome.core.words import some
 from napari_connectome.widgets.pair_plot import PairPlot
+from napari_connectome.widgets.panel import words
+from napari_connectome.widgets.plot import COLORS
 from napari_connectome.widgets.series_plot import SeriesPlot
 from napari_connectome.widgets.value_plot import ValuePlot
 
@@ -31,12 +34,12 @@ class EdgePlot(QWidget):
         super().__init__(parent)
         self._account: EdgeAccount | None = None
         self._run = 0
-        self.text = QLabel()
-        self.text.setWordWrap(True)
-        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.text = words()
+        self.text.setTextFormat(Qt.TextFormat.RichText)
         self.series, self.pair, self.values = SeriesPlot(), PairPlot(), ValuePlot()
         self.series.file_name = "edge_series.tsv"
         self.series.set_label("signal (z)")
+        self.series.show_names(False)  # the text above does, and has room for long ones
         self.series.frame_chosen.connect(self._on_volume)
         self.pair.volume_chosen.connect(self._on_volume)
         self.values.run_chosen.connect(self._on_run)
@@ -127,16 +130,21 @@ def _apart(names: tuple[str, str]) -> tuple[str, str]:
 
 def _said(account: EdgeAccount, run: int) -> str:
     """In words: r, what it is without the volumes that hold it up, and how far apart the regions are."""
-    first, second = account.names
+    first, second = (_colored(name, color) for name, color in zip(account.names, COLORS, strict=False))
     r, without, rows = account.r[run], account.r_without[run], account.left_out[run]
-    of = f" in {account.runs[run]}" if len(account.runs) > 1 else ""
+    of = f" in {escape(account.runs[run])}" if len(account.runs) > 1 else ""
     parts = [f"{first} and {second}{of}: "]
     if np.isnan(r):
         parts.append("no correlation, since a region has no series that changes")
     else:
-        parts.append(f"r = {r:.3f}")
+        parts.append(f"Pearson's r = {r:.3f}")
         if len(rows):
             parts.append(f", {without:.3f} without the {some(len(rows), 'volume')} that hold it up most (shaded)")
     if not np.isnan(account.distance):
         parts.append(f"; {account.distance:.0f} mm apart")
     return "".join(parts) + "."
+
+
+def _colored(name: str, color: str) -> str:
+    """A name, and the colour its series has."""
+    return f'<span style="color:{color}">●</span> {escape(name).replace("_", "_&#8203;")}'

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from qtpy.QtCore import QEvent, QPointF, Signal
+from qtpy.QtCore import QEvent, QPointF, Qt, Signal
 from qtpy.QtGui import QColor, QFontMetricsF
 from qtpy.QtWidgets import QToolTip, QWidget
 
@@ -33,6 +33,8 @@ ABOVE = 6
 """Pixels above the matrix: half a number of the colorbar."""
 BAR, NUMBERS, UNIT = 12, 36, 18
 """Pixels that the colorbar, the numbers on it and their unit are wide."""
+SMALLEST, LARGEST, PRINTED = 640, 6400, 220
+"""Pixels a side of a saved picture at least and at most (a quarter of it where it is no drawing), and of a name in it."""
 FEWEST = 4
 """Cells that are seen at least, however far one zooms in."""
 
@@ -62,7 +64,7 @@ class MatrixPlot(Plot):
         self._size: Array = np.empty((0, 0))
         self._kept: Array | None = None
         self._limit, self._threshold, self._unit = 1.0, 0.0, ""
-        self._step, self._whole = 1, False
+        self._step, self._whole, self._share = 1, False, NAMES
         self._ramp: Array = np.empty((0, 3), dtype=np.uint8)
         self._under, self._pick, self._lit = NOBODY, NOBODY, NOBODY
         self._image = pg.ImageItem(axisOrder="row-major")
@@ -80,7 +82,7 @@ class MatrixPlot(Plot):
         self._view.invertY(True)
         self._view.disableAutoRange()
         self._plot.getPlotItem().layout.setContentsMargins(1, ABOVE, 1, 1)
-        self.setMinimumSize(200, 200)
+        self.setMinimumSize(140, 140)
         self._dress()
 
     @property
@@ -274,13 +276,40 @@ class MatrixPlot(Plot):
             self._draw()
 
     def _drawn(self, kind: str) -> bytes:
-        self._whole = True
+        """What is seen, drawn larger than on the screen: names are there, which have no room in a dock."""
+        drawn = MatrixPlot()
+        drawn.setAttribute(Qt.WidgetAttribute.WA_DontShowOnScreen)
+        drawn.setPalette(self.palette())
+        drawn._whole = True
         try:
-            self._on_range()
-            return super()._drawn(kind)
+            side, (rows, columns) = self._printed(kind), self._view.viewRange()
+            drawn._share = 1.0
+            for axis in (drawn._rows, drawn._columns):
+                axis.longest = PRINTED
+            drawn.resize(side + BAR + NUMBERS, side)
+            drawn.show()
+            drawn._copy(self)
+            drawn._view.setRange(xRange=rows, yRange=columns, padding=0)
+            drawn.layout().activate()
+            return super(MatrixPlot, drawn)._drawn(kind)
         finally:
-            self._whole = False
-            self._on_range()
+            drawn.close()
+            drawn.deleteLater()
+
+    def _printed(self, kind: str) -> int:
+        """Pixels a side of a saved picture: so many that each name has room, if that is not too many for a bitmap."""
+        rows, _ = self._view.viewRange()
+        names = int(np.ptp(rows)) * QFontMetricsF(self._rows.font()).height() + PRINTED
+        return int(np.clip(names, *(SMALLEST, LARGEST if kind == ".svg" else LARGEST // 4)))
+
+    def _copy(self, other: MatrixPlot) -> None:
+        """Show what another shows."""
+        self._unit, self._threshold = other._unit, other._threshold
+        self.show_matrix(other._matrix, other._names, "", other._order, blocks=other._blocks, limit=other._limit)
+        self._unit, self._kept = other._unit, other._kept
+        self._arrange()
+        self._draw()
+        self.light(*other._lit)
 
     def _draw_walls(self) -> None:
         """Lines between blocks."""
@@ -333,7 +362,7 @@ class MatrixPlot(Plot):
 
     def _arrange(self) -> None:
         """Leave as much free beside or below the plot as makes the picture a square."""
-        most = NAMES * min(self.width(), self.height())
+        most = self._share * min(self.width(), self.height())
         down = self.height() - self._columns.fit(most) - ABOVE
         axis = self._bar.getAxis("right")
         said = QFontMetricsF(axis.label.font()).horizontalAdvance(self._unit) < min(down, self.width() - NUMBERS)

@@ -10,12 +10,17 @@ import pandas as pd
 from qtpy.QtCore import QEvent, QPointF, Signal
 from qtpy.QtWidgets import QToolTip, QWidget
 
+from napari_connectome.core.words import shortened
 from napari_connectome.widgets.plot import COLORS, FRAME_COLOR, Plot
 
 Array = npt.NDArray[Any]
 
 NEAR = 12.0
 """Pixels from a point within which it is meant."""
+
+
+BELOW, BESIDE = 26, 14
+"""Letters of a name that the axes of a low plot have room for."""
 
 
 class PairPlot(Plot):
@@ -65,8 +70,8 @@ class PairPlot(Plot):
         self._left.setData(*self._pair[known & self._out].T)
         self._line.setData(*_line(self._pair[known]))
         self._without.setData(*_line(self._pair[known & ~self._out]) if self._out.any() else ([], []))
-        self._below = f"{names[0]} (z)"
-        self.set_label(f"{names[1]} (z)")
+        self._below = f"{shortened(names[0], BELOW)} (z)"
+        self.set_label(f"{shortened(names[1], BESIDE)} (z)")
         self._plot.setLabel("bottom", self._below)
         self.set_row(self._row)
         self._show_all()

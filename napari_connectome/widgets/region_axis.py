@@ -18,7 +18,7 @@ AxisItem: Any = import_pyqtgraph().AxisItem
 GAP = 4
 """Pixels between the axis and a name."""
 LONGEST = 110
-"""Pixels a name may take; a longer one ends in an ellipsis."""
+"""Pixels a name may take; of a longer one the middle is left out, for names of one atlas differ at their ends."""
 CLOSE = 0.9
 """Heights of the letters from one name to the next at least."""
 SHORTEST = 56
@@ -26,10 +26,17 @@ SHORTEST = 56
 
 
 class RegionAxis(AxisItem):
-    """Names of the rows (side "left") or, upright, of the columns ("bottom"), in the middle of their cells."""
+    """Names of the rows (side "left") or, upright, of the columns ("bottom"), in the middle of their cells.
+
+    Attributes
+    ----------
+    longest : float
+        Pixels a name may take.
+    """
 
     def __init__(self, side: str) -> None:
         super().__init__(side)
+        self.longest: float = LONGEST
         self.names: list[str] = []
         self.blocks: list[tuple[str, int]] = []
         self.setStyle(showValues=False, tickLength=0)
@@ -46,7 +53,7 @@ class RegionAxis(AxisItem):
         metrics = QFontMetricsF(self.font())
         texts = [*self.names, *(name for name, _ in self.blocks)]
         widest = max((metrics.horizontalAdvance(text) for text in texts), default=0.0)
-        room = min(widest, LONGEST, most) + 2 * GAP if most >= SHORTEST else 1.0
+        room = min(widest, self.longest, most) + 2 * GAP if most >= SHORTEST else 1.0
         taken = self.fixedWidth if self.orientation == "left" else self.fixedHeight
         if taken != room:
             (self.setWidth if self.orientation == "left" else self.setHeight)(room)
@@ -96,6 +103,6 @@ class RegionAxis(AxisItem):
             bounds.left() + along, bounds.top() + GAP
         )
         p.rotate(0 if left else -90)
-        short = metrics.elidedText(text, Qt.TextElideMode.ElideRight, room)
-        p.drawText(QRectF(-2 * LONGEST, -height / 2, 2 * LONGEST, height), end, short)
+        short = metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, room)
+        p.drawText(QRectF(-room - LONGEST, -height / 2, room + LONGEST, height), end, short)
         p.restore()

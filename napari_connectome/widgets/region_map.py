@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_connectome.analyses.seed_map import SeedMap, SeedMapper
 from napari_connectome.core.errors import Progress, part
 from napari_connectome.core.values import Volume
-from napari_connectome.core.words import as_sentence
+from napari_connectome.core.words import as_sentence, shortened
 from napari_connectome.layers.region_map import show_region_map
 from napari_connectome.studies.connectome_of_runs import RunSeries
 from napari_connectome.studies.sources import as_sources
@@ -80,7 +80,7 @@ class RegionMap(QWidget):
         self.message.setText("")
         name = str(read.series[run].names[region])
         where = f" in {read.runs[run]}" if len(read.runs) > 1 else ""
-        self.button.setText(f"Seed map of {name if len(name) <= LONG else name[: LONG - 1] + '…'}")
+        self.button.setText(f"Seed map of {shortened(name, LONG)}")
         self.button.setToolTip(f"Correlate the series of {name}{where} with that of every voxel of the run.")
 
     def show_map(self) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtGui import QImage
 
 import napari_connectome as nc
 from napari_connectome.core.edges import Edges
@@ -187,6 +188,22 @@ def test_what_is_shown_is_saved_in_its_order(look, connectome, tmp_path, how, se
     assert again.subjects == connectome.subjects
     look.save(str(tmp_path / "graph.graphml"))
     assert (tmp_path / "graph.graphml").read_text().count("<edge ") == _shown(look)
+
+
+@pytest.mark.parametrize("wide", [150, 400])
+def test_the_saved_picture_has_all_names_and_the_unit_however_narrow_the_dock(look, connectome, tmp_path, wide):
+    look.order_choice.setCurrentIndex(look.order_choice.findData("network"))
+    look.order_choice.activated.emit(0)
+    look.matrix.resize(wide, wide)
+    look.matrix.picked.emit(2, 3)
+    look.save(str(tmp_path / "matrix.svg"))
+    drawn = (tmp_path / "matrix.svg").read_text()
+    for name in connectome.names:
+        assert drawn.count(f">{name}<") == 2
+    assert "correlation (r)" in drawn
+    look.save(str(tmp_path / "matrix.png"))
+    assert QImage(str(tmp_path / "matrix.png")).width() > 1500
+    assert look.matrix.width() == wide
 
 
 def test_a_region_clicked_in_the_brain_is_shown_in_the_matrix(look, monkeypatch, connectome):

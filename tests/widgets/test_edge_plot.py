@@ -1,6 +1,7 @@
 """What an edge rests on, seen and clicked: series, pairs of values, and runs."""
 
 import gc
+import re
 import subprocess
 import sys
 import weakref
@@ -64,7 +65,9 @@ def test_what_is_drawn_has_the_correlations_that_are_told(plot):
         np.testing.assert_allclose(series["right"], second)
         x, y = plot.pair._line.getData()
         np.testing.assert_allclose(np.diff(y) / np.diff(x), told.r[run], err_msg="of z values, the slope is r")
-        assert f"left and right in sub-{run}: r = {told.r[run]:.3f}, {told.r_without[run]:.3f} without the" in plot.text.text()
+        said = re.sub("<[^>]*>", "", plot.text.text())
+        pearson = f"Pearson's r = {told.r[run]:.3f}, {told.r_without[run]:.3f} without the"
+        assert f"● left and ● right in sub-{run}: {pearson}" in said
         assert "60 mm apart" in plot.text.text()
     np.testing.assert_array_equal(plot.values.to_frame()["r"], told.r)
 

@@ -112,7 +112,7 @@ def test_where_cells_share_a_pixel_the_strongest_is_seen(numbers, step):
                 assert found[row, column] == cells.max()
 
 
-def test_one_edge_among_hundreds_of_regions_is_seen_and_saved_whole(plot, qtbot):
+def test_one_edge_among_hundreds_of_regions_is_seen_and_saved_whole(plot, qtbot, monkeypatch):
     n = 700
     matrix = np.zeros((n, n))
     matrix[123, 457] = matrix[457, 123] = 0.9
@@ -130,11 +130,14 @@ def test_one_edge_among_hundreds_of_regions_is_seen_and_saved_whole(plot, qtbot)
     assert told == [(123, 457)]
     plot._show_all()
     sizes = []
-    draw = plot._image.setImage
-    plot._image.setImage = lambda image, **how: (sizes.append(len(image)), draw(image, **how))
+    draw = type(plot._image).setImage
+    seen = lambda item, image, **how: (sizes.append((item, len(image))), draw(item, image, **how))  # noqa: E731
+    monkeypatch.setattr(type(plot._image), "setImage", seen)
     plot._drawn(".png")
-    assert sizes[0] == n
-    assert sizes[-1] < n
+    assert sizes
+    assert {size for _, size in sizes} == {n}
+    assert plot._image not in [item for item, _ in sizes]  # what is on the screen stays as it is
+    assert len(plot._image.image) < n
 
 
 def test_what_is_lit_stays_with_its_regions_in_every_order(plot):

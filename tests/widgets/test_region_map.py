@@ -70,3 +70,24 @@ def test_a_region_without_a_series_is_told_in_a_sentence(panel, until):
     look.show_connectome(look.connectome)  # nobody knows of which runs
     look.graph.picked.emit(1)
     assert not look.region_map.isVisibleTo(look)
+
+
+def test_a_volume_clicked_in_a_plot_is_gone_to_where_its_run_is_in_the_viewer(qtbot, until, small_run, add_run, tmp_path):
+    viewer = ViewerModel()
+    run = small_run.run
+    add_run(viewer, run, "small")
+    labels = np.zeros(run.grid.shape, np.uint8)
+    labels[4:6, 4:6, 4:6], labels[4:6, 8:10, 4:6] = 1, 2
+    nc.save(nc.Regions(labels, run.grid), tmp_path / "atlas.nii.gz")
+    panel = Connectomes(viewer)
+    qtbot.addWidget(panel)
+    panel.computing.regions.take_file(str(tmp_path / "atlas.nii.gz"))
+    panel.computing.runs.add_open_runs()
+    until(lambda: not (panel.computing.runs.busy or panel.computing.regions.busy))
+    panel.computing.compute_button.click()
+    until(lambda: not panel.computing.work.busy)
+    panel.look.matrix.picked.emit(0, 1)
+    panel.look.edge.volume_chosen.emit(0, 17)
+    assert viewer.dims.point[0] == 17 * run.tr
+    viewer.layers.remove("small")
+    panel.look.edge.volume_chosen.emit(0, 3)  # nowhere to go
