@@ -20,6 +20,7 @@ RADIUS = 25.0  # mm, of the circle that is painted
 BRUSH = 5  # voxels
 PATIENCE = 600.0  # seconds, for computing
 SHARE = 5.0  # percent of the edges
+TOLERANCE = 1e-12  # of r; the same sums by one thread or two
 
 
 def rows(folder: Path) -> list[measure.Row]:
@@ -39,7 +40,7 @@ def rows(folder: Path) -> list[measure.Row]:
         stale = _difference_from_fresh(widget, atlas)
     finally:
         viewer.close()
-    measure.require_agreement("the matrix at the end of the strokes", stale, 0.0)
+    measure.require_agreement("the matrix at the end of the strokes", stale, TOLERANCE)
     taken, p95 = measure.Times(seconds), statistics.quantiles(seconds, n=20)[-1]
     shape = region_series.SHAPE.describe
     return [
@@ -50,9 +51,9 @@ def rows(folder: Path) -> list[measure.Row]:
             target="≤ 50 ms",
             met=taken.median <= 0.05 and p95 <= 0.05,
             note=f"Each move of the brush (ball of {2 * BRUSH} mm) changed one region, and with it the matrix and the "
-            f"strongest {SHARE:g} % of edges, in a window of {WINDOW[0]}×{WINDOW[1]}; the matrix at the end is bit for bit "
-            f"that of a fresh computation. Painting in the same labels without the widget takes {bare}. The screen is drawn by "
-            "the processor here (llvmpipe).",
+            f"strongest {SHARE:g} % of edges, in a window of {WINDOW[0]}×{WINDOW[1]}; the matrix at the end differs from a "
+            f"fresh one by at most {stale:.1g}. Painting in the same labels without the widget takes {bare}. The screen is "
+            "drawn by the processor here (llvmpipe).",
         )
     ]
 
