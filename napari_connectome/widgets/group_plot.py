@@ -37,7 +37,9 @@ class GroupPlot(BoxPlot):
         label : str
             What the values are.
         """
-        self._subjects = tuple(subject for group in subjects for subject in group)
+        before, self._subjects = self._subjects, tuple(subject for group in subjects for subject in group)
+        if self._subjects != before:
+            self.set_volume(-1)  # the number would be that of somebody else
         ends = np.cumsum([0, *map(len, values)])
         members = {name: np.arange(*ends[i : i + 2]) for i, name in enumerate(names)}
         self.set_label(label)
