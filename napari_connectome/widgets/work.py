@@ -17,8 +17,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from napari.utils.notifications import notification_manager
-from qtpy.QtCore import QObject, QTimer, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from superqt import QElidingLabel
 
 from napari_connectome.core.errors import Cancelled, InputError, Progress
 from napari_connectome.core.words import as_sentence
@@ -281,7 +282,9 @@ class WorkBar(QWidget):
         self._bar = QProgressBar()
         self._bar.setRange(0, 1000)
         self._bar.setTextVisible(False)
-        self._doing = QLabel()
+        self._doing = QElidingLabel()  # it may name a file, which would make the whole dock wider than it is
+        self._doing.setElideMode(Qt.TextElideMode.ElideMiddle)
+        self._doing.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._button = QPushButton("Cancel")
         row = QHBoxLayout()
         row.addWidget(self._bar, 1)

@@ -237,6 +237,18 @@ def test_nothing_is_shown_of_a_job_that_was_dropped(qtbot, work, monkeypatch, pa
     assert not bar.isVisible()
 
 
+def test_a_long_name_in_what_is_done_makes_nothing_wider(qtbot, work, monkeypatch):
+    monkeypatch.setattr(WorkBar, "PATIENCE", 0)
+    bar = WorkBar(work)
+    qtbot.addWidget(bar)
+    bar.resize(200, 60)
+    usual = bar.minimumSizeHint().width()
+    work.progressed.emit(0.5, f"reading {'sub-01_task-rest_run-1_' * 9}bold.nii.gz")
+    bar.show()
+    assert bar.minimumSizeHint().width() == usual < 200
+    assert "bold.nii.gz" in bar._doing.text()
+
+
 def test_close_does_not_wait_for_the_stubborn(qtbot, work):
     release = threading.Event()
     work.run(lambda progress: release.wait())
