@@ -340,6 +340,9 @@ class ConnectomeView(QWidget):
         self.matrix.set_threshold(self._least)
         self.graph.edges(self._strong)
         self._tell()
+        i, j = self.matrix.lit
+        if i >= 0 and j in (-1, i) and self.pair.text():
+            self._say(i, None)  # it has other edges now
 
     def _on_order(self, *_: Any) -> None:
         if self.connectome is not None:

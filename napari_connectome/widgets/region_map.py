@@ -40,7 +40,7 @@ class RegionMap(QWidget):
     ----------
     button : QPushButton
     message : QLabel
-        What stands in the way, or what is shown.
+        What stands in the way.
     """
 
     def __init__(self, panel: Panel) -> None:
@@ -60,6 +60,7 @@ class RegionMap(QWidget):
             column.addWidget(each)
         panel.at_end(self.work.close)
         self.work.failed.connect(self._on_failed)
+        self.message.hide()
         self.hide()
 
     def take(self, made: Connecting | None, read: RunSeries | None) -> None:
@@ -68,7 +69,7 @@ class RegionMap(QWidget):
             self.work.close()
             self._mapper, self._mapped = None, -1
         self._made, self._read = made, read
-        self.message.setText("")
+        self._tell("")
 
     def offer(self, region: int | None, run: int = 0) -> None:
         """Offer the map of this region in this run, both counted from 0; None offers nothing."""
@@ -77,7 +78,7 @@ class RegionMap(QWidget):
         if region is None or read is None:
             return
         self._region, self._run = region, run
-        self.message.setText("")
+        self._tell("")
         name = str(read.series[run].names[region])
         where = f" in {read.runs[run]}" if len(read.runs) > 1 else ""
         self.button.setText(f"Seed map of {shortened(name, LONG)}")
@@ -88,7 +89,7 @@ class RegionMap(QWidget):
         made, read = self._made, self._read
         if made is None or read is None:
             return
-        self.message.setText("")
+        self._tell("")
         run, name = self._run, str(read.series[self._run].names[self._region])
         series = np.asarray(read.series[run].data[:, self._region], dtype=np.float64)
         mapper = self._mapper if self._mapped == run else None
@@ -102,7 +103,11 @@ class RegionMap(QWidget):
         layer.visible = True
 
     def _on_failed(self, sentence: str) -> None:
-        self.message.setText(as_sentence(sentence))
+        self._tell(as_sentence(sentence))
+
+    def _tell(self, sentence: str) -> None:
+        self.message.setText(sentence)
+        self.message.setVisible(bool(sentence))
 
 
 @dataclass(frozen=True, eq=False)

@@ -214,6 +214,19 @@ def test_a_region_clicked_in_the_brain_is_shown_in_the_matrix(look, monkeypatch,
     assert connectome.names[6] in look.pair.text()
 
 
+def test_what_is_said_of_a_region_follows_the_share_of_edges(look, set_share):
+    set_share(100.0)
+    look.matrix.light(6)
+    look.graph.picked.emit(6)
+    assert f": {R - 1} edges shown." in look.pair.text()
+    set_share(0.0)
+    assert ": no edge shown." in look.pair.text() or ": 0 edges shown." in look.pair.text()
+    look.matrix.light(6, 2)
+    look.matrix.picked.emit(6, 2)
+    set_share(50.0)
+    assert "shown" not in look.pair.text()
+
+
 def test_regions_without_edges_can_be_hidden(look, set_share):
     set_share(5.0)
     nodes = look.graph.nodes_layer
