@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,8 +18,14 @@ OVER = 1.6
 """How far each step goes beyond where it would end: between 1 and 2 always converges, and this is fast."""
 LOOK = 5
 """Steps from one look at the gap to the next: a look costs a fifth of a step."""
-BALANCED = 60
-"""Steps during which the penalty is adapted; from then on it stays, so that the steps surely converge."""
+BALANCED = 15
+"""Steps during which the penalty is adapted; then each step is extrapolated from those before it."""
+SLOW, LOOKS = 3.0, 4
+"""Where the gap fell by less than this factor during so many looks, nothing is extrapolated any more."""
+AGAIN = 45
+"""Steps during which the penalty is adapted once more then; from there on it stays, so that the steps surely converge."""
+KEPT = 4
+"""Steps of which an extrapolation is made, less one: each kept takes as much as two times the precisions."""
 FIRST_PENALTY = 0.3
 """Of the distance between the two copies, for covariances of mean variance 1, times a subject's share."""
 
@@ -72,7 +79,8 @@ def group_sparse(
 
     The alternating direction method of multipliers: one copy of the precisions fits the covariances, by one eigen-decomposition
     a subject, the other is sparse, and both are drawn together. The multipliers that draw them are a point of the dual problem,
-    so that the gap between the two objectives is there at no cost, and says when to stop.
+    so that the gap between the two objectives is there at no cost, and says when to stop. Each step is extrapolated from those
+    before it, as Anderson does.
 
     Parameters
     ----------
@@ -103,16 +111,24 @@ def group_sparse(
     else:
         state = _State(start.precisions * scale, _shortened(start.multipliers / scale, problem.alpha), start.penalty)
     best = problem.account(state, 0)
+    ahead: _Extrapolation | None = _Extrapolation()
+    adapted, gaps = BALANCED, [best.gap]
     for step in range(1, most + 1):
         if best.gap <= gap:
             break
         if watch is not None:
             watch()
+        before = state.point
         far, moved = problem.step(state)
+        if ahead is not None and step > BALANCED:
+            problem.put(state, ahead.of(before, state.point))
         if step % LOOK == 0 or step == most:
             found = problem.account(state, step)
             best = found if found.gap < best.gap else best
-            if step <= BALANCED:
+            gaps.append(best.gap)
+            if ahead is not None and step > BALANCED + LOOKS * LOOK and gaps[-1] * SLOW > gaps[-1 - LOOKS]:
+                ahead, adapted = None, step + AGAIN
+            if step <= adapted:
                 state.balance(far, moved)
     shift = covariances.shape[1] * np.log(scale)
     return GroupSparse(
@@ -138,6 +154,11 @@ class _State:
     multipliers: Array
     penalty: float
 
+    @property
+    def point(self) -> Array:
+        """What a step starts from, as one: the sparse copy and the multipliers follow from it."""
+        return self.sparse + self.multipliers / self.penalty
+
     def balance(self, far: float, moved: float) -> None:
         """Make the penalty so that the copies come together as fast as they come to rest."""
         if far > 0 and moved > 0:
@@ -156,15 +177,18 @@ class _Problem:
         """One step; how far the copies are from each other and how much the sparse one moved, each of its own size."""
         penalty, before = state.penalty, state.sparse
         fitted = self._fitted(state)
-        target = OVER * fitted + (1 - OVER) * before + state.multipliers / penalty
-        sizes = _sizes(target)
-        limit = self.alpha / penalty
-        keep = np.divide(sizes - limit, sizes, out=np.zeros_like(sizes), where=sizes > limit)
-        np.fill_diagonal(keep, 1.0)
-        state.sparse = target * keep
-        state.multipliers = _off_diagonal(penalty * (target - state.sparse))
+        self.put(state, OVER * fitted + (1 - OVER) * before + state.multipliers / penalty)
         far = _norm(fitted - state.sparse) / max(_norm(fitted), _norm(state.sparse))
         return far, penalty * _norm(state.sparse - before) / max(_norm(state.multipliers), np.finfo(float).tiny)
+
+    def put(self, state: _State, point: Array) -> None:
+        """Take the sparse copy and the multipliers apart."""
+        sizes = _sizes(point)
+        limit = self.alpha / state.penalty
+        keep = np.divide(sizes - limit, sizes, out=np.zeros_like(sizes), where=sizes > limit)
+        np.fill_diagonal(keep, 1.0)
+        state.sparse = point * keep
+        state.multipliers = _off_diagonal(state.penalty * (point - state.sparse))
 
     def _fitted(self, state: _State) -> Array:
         """The copy that fits the covariances; half of the subjects at a time where there are two threads for it."""
@@ -186,6 +210,38 @@ class _Problem:
         here = objective(state.sparse, self.covariances, self.shares, self.alpha)
         gap = here - _bound(self.covariances, self.shares, state.multipliers)
         return GroupSparse(state.sparse, state.multipliers, here, gap, steps, state.penalty)
+
+
+class _Extrapolation:
+    """Anderson's: where steps would end, of the last few of which the moves come closest to none when they are mixed."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Array, Array] | None = None
+        self._changes: deque[tuple[Array, Array]] = deque(maxlen=KEPT - 1)
+        self._products = np.zeros((0, 0))
+
+    def of(self, before: Array, after: Array) -> Array:
+        """The point to go on from, after a step from one to the other."""
+        move = after - before
+        if self._last is None:
+            self._last = after, move
+            return after
+        self._keep(after - self._last[0], move - self._last[1])
+        self._last = after, move
+        small = 1e-10 * np.trace(self._products) + np.finfo(float).tiny
+        wanted = [float(np.vdot(change, move)) for _, change in self._changes]
+        shares = np.linalg.solve(self._products + small * np.eye(len(wanted)), wanted)
+        return np.asarray(after - sum(share * end for share, (end, _) in zip(shares, self._changes, strict=True)))
+
+    def _keep(self, end: Array, change: Array) -> None:
+        """Keep how end and move of a step differ from those of the step before, and the products of these."""
+        self._changes.append((end, change))
+        row = np.array([float(np.vdot(change, other)) for _, other in self._changes])
+        products = np.zeros((len(row), len(row)))
+        known = self._products[-len(row) + 1 :, -len(row) + 1 :] if len(row) > 1 else np.zeros((0, 0))
+        products[:-1, :-1] = known
+        products[-1], products[:, -1] = row, row
+        self._products = products
 
 
 def _bound(covariances: Array, shares: Array, multipliers: Array) -> float:

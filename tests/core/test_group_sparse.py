@@ -153,3 +153,18 @@ def test_what_watching_raises_ends_it():
     covariances, shares, alpha = _with(problem(0, 3, 8, 50), 0.1)
     with pytest.raises(KeyError):
         group_sparse(covariances, shares, alpha, gap=1e-12, watch=watch)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_hard_problems_also_come_to_an_end(seed):
+    """Many regions of few volumes, two nearly the same, little sparsity: where extrapolated steps may lead nowhere."""
+    rng = np.random.default_rng(seed)
+    s, t, r = 4, 24, 17
+    found = []
+    for _ in range(s):
+        series = rng.standard_normal((t, r)) @ (np.eye(r) + rng.standard_normal((r, r)))
+        series[:, 1] = series[:, 0] + 1e-3 * series[:, 2]
+        found.append(np.cov(series.T, bias=True))
+    covariances, shares = np.array(found), np.full(s, 1 / s)
+    alpha = 0.01 * largest_alpha(covariances, shares)
+    assert group_sparse(covariances, shares, alpha, gap=1e-6).gap <= 1e-6
