@@ -106,7 +106,7 @@ def test_the_volume_of_the_viewer_is_marked_and_not_told_back(plot):
 def test_hovering_says_what_is_there(plot, qtbot):
     point = plot._shown[plot._shown["volume"] == 30].iloc[0]
     QTest.mouseMove(plot._plot.viewport(), pixel_of(plot, point["x"], point["value"]))
-    qtbot.waitUntil(lambda: QToolTip.isVisible(), timeout=2000)
+    qtbot.waitUntil(lambda: QToolTip.isVisible(), timeout=20000)
     assert QToolTip.text() == "face, volume 30 (75 s): 30\nClick to go there."
     QToolTip.hideText()
 

@@ -102,10 +102,10 @@ def test_hovering_says_what_is_there(plot, qtbot):
     row = int(pair["left"].argmin())
     x, y = pair["left"][row], pair["right"][row]
     QTest.mouseMove(plot.pair._plot.viewport(), pixel_of(plot.pair, x, y))
-    qtbot.waitUntil(QToolTip.isVisible, timeout=2000)
+    qtbot.waitUntil(QToolTip.isVisible, timeout=20000)
     assert QToolTip.text() == f"{2 * row} s: {x:.3g}, {y:.3g}\nClick to go there."
     QTest.mouseMove(plot.values._plot.viewport(), pixel_of(plot.values, 0, 0.2))
-    qtbot.waitUntil(lambda: QToolTip.text() == f"sub-0: {account().r[0]:.3g}", timeout=2000)
+    qtbot.waitUntil(lambda: QToolTip.text() == f"sub-0: {account().r[0]:.3g}", timeout=20000)
 
 
 def test_runs_without_a_series_and_one_run_and_a_region_with_itself(plot):

@@ -58,14 +58,14 @@ def test_hovering_says_both_names_and_the_value_and_leaving_says_so(plot, qtbot)
     told = []
     plot.hovered.connect(lambda i, j: told.append((i, j)))
     QTest.mouseMove(plot._plot.viewport(), pixel_of(plot, 4, 1))
-    qtbot.waitUntil(QToolTip.isVisible, timeout=2000)
+    qtbot.waitUntil(QToolTip.isVisible, timeout=20000)
     assert QToolTip.text() == f"LH_Vis_7\nLH_Vis_1\n{MATRIX[7, 1]:.4g}"
     assert told == [(7, 1)]
     plot.set_threshold(0.99)
     QTest.mouseMove(plot._plot.viewport(), pixel_of(plot, 4, 2))
-    qtbot.waitUntil(lambda: "(below the threshold)" in QToolTip.text(), timeout=2000)
+    qtbot.waitUntil(lambda: "(below the threshold)" in QToolTip.text(), timeout=20000)
     QTest.mouseMove(plot._plot.viewport(), QPoint(3, 3))
-    qtbot.waitUntil(lambda: told[-1] == (-1, -1), timeout=2000)
+    qtbot.waitUntil(lambda: told[-1] == (-1, -1), timeout=20000)
     assert told == [(7, 1), (7, 0), (-1, -1)]
 
 

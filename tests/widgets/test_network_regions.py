@@ -270,9 +270,9 @@ def test_names_sizes_and_peaks_are_read_whole_in_a_dock_as_it_is_at_first(window
     window.extract()
     window.viewer.window.resize(1200, 700)
     window.viewer.window._qt_window.resizeDocks([window.dock], [width], Qt.Orientation.Horizontal)
-    qtbot.waitUntil(lambda: window.dock.width() == width, timeout=2000)
+    qtbot.waitUntil(lambda: window.dock.width() == width, timeout=20000)
     table, across = window.table, window.table.horizontalHeader()
-    qtbot.waitUntil(lambda: table.viewport().width() > width - 60, timeout=2000)
+    qtbot.waitUntil(lambda: table.viewport().width() > width - 60, timeout=20000)
     for key in ("index", "name", "size_mm3", "peak_at"):
         i = KEYS.index(key)
         end = table.columnViewportPosition(i) + table.columnWidth(i)

@@ -107,7 +107,7 @@ def test_everything_can_be_reached_in_a_narrow_dock(make_napari_viewer, qtbot, n
             for tab in range(tabs.count() if tabs else 1):
                 if tabs:
                     tabs.setCurrentIndex(tab)
-                qtbot.waitUntil(partial(reached, panel, width), timeout=2000)
+                qtbot.waitUntil(partial(reached, panel, width), timeout=20000)
                 assert panel._scroll.horizontalScrollBar().isVisible() == (width == 180)
 
 

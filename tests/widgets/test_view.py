@@ -192,7 +192,7 @@ def test_the_place_under_a_real_mouse(viewer, bar, qtbot):
         qtbot.wait(20)
         return np.allclose(shown(), (x, y, 6.0), atol=1.5)
 
-    qtbot.waitUntil(arrived, timeout=3000)
+    qtbot.waitUntil(arrived, timeout=20000)
 
 
 def test_a_bar_inside_another_widget_goes_with_it(make_napari_viewer_proxy):

@@ -62,7 +62,7 @@ def heard(work):
     return Heard(work)
 
 
-def until_ended(qtbot, work, timeout=5000):
+def until_ended(qtbot, work, timeout=20000):
     qtbot.waitUntil(lambda: not work.busy, timeout=timeout)
 
 
