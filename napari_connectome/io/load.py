@@ -259,12 +259,13 @@ def load_regions(path: PathLike, *, names: Names | None = None) -> Regions:
         A names file (one name a line, or a table with the columns index and name, or a colour table), such a table, the
         names in the order of the label ids, or id → name. They must be those of this image: a list has as many names as
         there are regions, or as the largest id, and one for the background at most; a table names every region. Taken
-        from a table of the image's own name where there is one, as their origins are from the .json that `save` wrote.
+        from a table of the image's own name where there is one, and with them its column network; as their origins are from
+        the .json that `save` wrote.
     """
     opened = _real(open_image(path))
     if opened.is_4d:
         return _region_maps(opened, names)
-    if SOURCE in region_columns(opened.path, 1):  # one region that is a map: a fourth axis of one volume is none
+    if SOURCE in region_columns(opened.path, [1]):  # one region that is a map: a fourth axis of one volume is none
         return _region_maps(replace(opened, data=opened.data[None]), names)
     try:
         bare = Regions(_without_nan(opened.data), opened.grid)
@@ -272,6 +273,9 @@ def load_regions(path: PathLike, *, names: Names | None = None) -> Regions:
         raise InputError(f"{Path(path).name}: {error}") from error
     known = read_names(path, names, bare.ids)
     table = bare.table if known is None else names_table(known, bare.ids)
+    more = region_columns(opened.path, bare.ids)
+    if names is None and "network" in more:
+        table = table.assign(network=more["network"])
     return Regions(bare.labels, bare.grid, table, read_origins(path), provenance=read_provenance(path))
 
 
@@ -284,7 +288,7 @@ def _region_maps(opened: Opened, names: Names | None) -> Regions:
         )
     known, provenance = map_names(opened.path, names, len(opened.data))
     regions = Regions.of_maps(opened.data, opened.grid, names=known or (), provenance=provenance)
-    more = region_columns(opened.path, len(opened.data))
+    more = region_columns(opened.path, range(1, len(opened.data) + 1))
     if SOURCE in more and more[SOURCE].dtype.kind in "iu":
         regions = replace(regions, source_map=more.pop(SOURCE).to_numpy())
     if "network" in more:

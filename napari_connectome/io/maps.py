@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from napari_connectome.core.region_maps import COLUMNS
@@ -61,9 +62,9 @@ def map_names(image: str | os.PathLike[str], given: Names | None, n: int) -> tup
     return (None if known is None else [known.get(int(i), f"map {i}") for i in ids]), provenance
 
 
-def region_columns(image: str | os.PathLike[str], n: int) -> pd.DataFrame:
-    """What the table beside n regions that are maps says besides their names and places; without columns where none is ours."""
-    empty = pd.DataFrame(index=np.arange(1, n + 1))
+def region_columns(image: str | os.PathLike[str], ids: Sequence[int] | npt.NDArray[Any]) -> pd.DataFrame:
+    """What the table beside regions of these ids says besides their names and places; without columns where none is ours."""
+    empty = pd.DataFrame(index=np.asarray(ids))
     try:
         table = pd.read_csv(StringIO(text_of(Path(image).with_name(stem(image) + ".tsv"))), sep="\t", index_col="index")
     except (OSError, ValueError, KeyError):

@@ -230,3 +230,18 @@ def test_names_no_image_can_have(tmp_path, monkeypatch, name):
         with pytest.raises(InputError, match=r"must end in \.nii or \.nii\.gz|no file's name may have"):
             save(value, name)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("ids", [(1, 2, 3), (4, 17, 200)])
+def test_the_networks_of_labels_are_read_back_with_their_names(tmp_path, ids):
+    labels = np.zeros(GRID.shape, np.uint8)
+    labels[0, 0, :3] = ids
+    table = pd.DataFrame({"name": list("abc"), "network": ["visual", "default mode", "visual"]}, index=ids)
+    save(Regions(labels, GRID, table), tmp_path / "atlas.nii.gz")
+    assert load_regions(tmp_path / "atlas.nii.gz").table["network"].tolist() == ["visual", "default mode", "visual"]
+    assert "network" not in load_regions(tmp_path / "atlas.nii.gz", names=["x", "y", "z"]).table
+    other = labels.copy()
+    other[1, 1, 1] = 9  # the table beside it is of another atlas
+    write_labels(tmp_path / "other.nii.gz", other, GRID)
+    (tmp_path / "other.tsv").write_bytes((tmp_path / "atlas.tsv").read_bytes())
+    assert "network" not in load_regions(tmp_path / "other.nii.gz").table

@@ -12,9 +12,6 @@ from napari_connectome.io.connectomes import load_connectome
 from napari_connectome.layers import samples
 from napari_connectome.widgets.connectome_computing import CLEANING
 
-SHARE = 10.25
-"""Percent: where the slider stands after it was dragged to ten."""
-
 
 def _walk(viewer, folder, **more):
     from npe2 import PluginManager
@@ -37,7 +34,7 @@ def _check(way, runs, regions):
         assert list(saved.names) == [wanted.names[i] for i in order]
         np.testing.assert_allclose(saved.matrices, matrices[:, order][:, :, order], rtol=0, atol=1e-12)
     graph = (way.folder / "connectome.graphml").read_text()
-    assert graph.count("<edge ") == len(Edges.of(wanted.mean).strongest(SHARE)) > 0
+    assert graph.count("<edge ") == len(Edges.of(wanted.mean).strongest(way.look.share.number)) > 0
     assert len([path for path in way.written if path.suffix == ".png"]) == 8
     assert all(path.stat().st_size > 400 for path in way.written)
 
@@ -47,6 +44,7 @@ def test_six_runs_of_the_viewer_and_an_atlas_in_a_file(make_napari_viewer, tmp_p
     for data, about, kind in samples.resting_group():
         getattr(viewer, f"add_{kind}")(data, **about)
     way = _walk(viewer, tmp_path)
+    assert len(way.look.ordering.blocks) == 8
     phantoms = [subject.run for subject in resting_group()]
     runs = [run.replace(confounds=choose_columns(run.confounds, "simple")) for run in phantoms]
     _check(way, runs, nc.load_regions(tmp_path / "atlas_of_places.nii.gz"))
