@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from napari.components import ViewerModel
-from napari.layers import Points, Surface, Vectors
+from napari.layers import Labels, Points, Surface, Vectors
 from psygnal import Signal
 
 from napari_connectome.core.connectomes import Connectome
@@ -19,7 +19,7 @@ from napari_connectome.core.words import some
 from napari_connectome.layers.brain_surface import BrainSurface
 from napari_connectome.layers.graph_edges import GraphEdges
 from napari_connectome.layers.graph_nodes import GraphNodes, node_size
-from napari_connectome.layers.graph_places import places_of, world_of
+from napari_connectome.layers.graph_places import SOLID, THROUGH, places_of, world_of
 from napari_connectome.layers.of_viewer import OfViewer
 from napari_connectome.layers.orientation import look_at
 from napari_connectome.layers.styles import symmetric_limit
@@ -60,6 +60,7 @@ class ConnectomeGraph(OfViewer):
         self._hint: tuple[int, int] | None = None
         self._hide = False
         self.limit = 1.0
+        viewer.dims.events.ndisplay.connect(self._see)
 
     @property
     def viewer(self) -> ViewerModel:
@@ -130,6 +131,7 @@ class ConnectomeGraph(OfViewer):
             self.settle()
         if start:
             self.viewer.mouse_drag_callbacks.append(self._on_press)
+            self._see()
         if self._light is not None:
             self._show_light(tell_of_it=not passing)
 
@@ -298,6 +300,14 @@ class ConnectomeGraph(OfViewer):
         if not 0 <= i < len(self._places):
             raise InputError(f"there is no region {i}: the connectome has {len(self._places)}, counted from 0.")
         return int(i)
+
+    def _see(self, event: Any = None) -> None:
+        """Have the graph seen within labels, which in 3-D would hide what is in them, unless somebody chose how it is drawn."""
+        viewer = self.viewer
+        inside = viewer.dims.ndisplay == 3 and any(isinstance(each, Labels) and each.visible for each in viewer.layers)
+        for layer in (self._lines.layer(viewer), self._nodes.layer(viewer)):
+            if layer is not None and layer.blending in (SOLID, THROUGH):
+                layer.blending = THROUGH if inside else SOLID
 
     def _callbacks_on(self) -> bool:
         return self._on_press in self.viewer.mouse_drag_callbacks

@@ -13,7 +13,7 @@ from napari.layers import Vectors
 
 from napari_connectome.core.edges import Edges
 from napari_connectome.layers import results
-from napari_connectome.layers.graph_places import OWNER, UNIT, graph_kwargs
+from napari_connectome.layers.graph_places import OWNER, SOLID, THROUGH, UNIT, graph_kwargs
 from napari_connectome.layers.spatial import tell
 from napari_connectome.layers.styles import COLD_HOT, thresholded
 
@@ -121,7 +121,7 @@ class GraphEdges:
             edge_width=width / UNIT,
             vector_style="line",
             opacity=1.0 if self._lit else 0.8,
-            blending="translucent_no_depth" if self._lit else "translucent",
+            blending=THROUGH if self._lit else SOLID,
             projection_mode="all",
             **graph_kwargs(),
         )

@@ -16,7 +16,7 @@ from napari.utils.colormaps.standardize_color import transform_color
 from napari.utils.theme import get_theme
 
 from napari_connectome.layers import results
-from napari_connectome.layers.graph_places import OWNER, UNIT, graph_kwargs
+from napari_connectome.layers.graph_places import OWNER, SOLID, THROUGH, UNIT, graph_kwargs
 from napari_connectome.layers.spatial import tell
 
 Array = npt.NDArray[Any]
@@ -161,7 +161,7 @@ class GraphNodes:
             border_color="black",
             border_width=0.05,
             shading="spherical",
-            blending="translucent_no_depth" if self._lit else "translucent",
+            blending=THROUGH if self._lit else SOLID,
             projection_mode="all",
             **graph_kwargs(),
         )

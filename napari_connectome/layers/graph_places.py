@@ -20,6 +20,8 @@ UNIT = 1000.0
 graph, as in glass, unless somebody makes the slices thick (right click on a slider), which then show what is within. Margins
 for the whole depth would not do: images would show the mean over them. Nor do large steps cut the sliders finer than the run's.
 """
+SOLID, THROUGH = "translucent", "translucent_no_depth"
+"""How a part is drawn in 3-D: hidden by what lies before it, or seen through all else."""
 OWNER = "connectome graph"
 """Whose layers these are."""
 

@@ -450,3 +450,22 @@ def test_who_paints_goes_on_painting(active):
     graph.hint(4, 2)
     assert viewer.layers.selection.active is (labels if active else None)
     assert viewer.layers.selection == ({labels} if active else set())
+
+
+def test_the_graph_is_seen_within_an_atlas_in_three_dimensions():
+    viewer = with_run()
+    labels = viewer.add_labels(np.ones(GRID.shape, np.uint8), **layer_kwargs(GRID))
+    graph = ConnectomeGraph.of(viewer)
+    graph.show(made())
+    parts = graph.nodes_layer, graph.edges_layer
+    assert {layer.blending for layer in parts} == {"translucent"}
+    viewer.dims.ndisplay = 3
+    assert {layer.blending for layer in parts} == {"translucent_no_depth"}
+    graph.edges_layer.blending = "additive"  # as somebody likes it
+    viewer.dims.ndisplay = 2
+    assert [layer.blending for layer in parts] == ["translucent", "additive"]
+    labels.visible = False
+    viewer.dims.ndisplay = 3
+    assert graph.nodes_layer.blending == "translucent", "without an atlas what lies in front hides what is behind"
+    graph.clear()
+    viewer.dims.ndisplay = 2
