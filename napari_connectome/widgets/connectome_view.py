@@ -44,18 +44,12 @@ STEP = 0.5
 FILES = "Matrix (*.tsv *.csv);;All runs (*.npz);;Graph (*.graphml);;Picture (*.svg *.png)"
 EDGE = 320
 """Pixels that the plots of an edge are high."""
-LOW, HIGH = 140, 520
-"""Pixels that the matrix is high at least and at most."""
-HEIGHT = 0.78
-"""Of its width: the cells are square, and names and colours stand beside them."""
 AT_ONCE = 400
 """Regions that are clustered while the window waits, which takes a tenth of a second."""
 HOVER = 30
 """Milliseconds from the mouse over a cell to its edge in the viewer: it passes over more than can be drawn."""
 SETTLE = 150
 """Milliseconds from a stroke to the plots of the lit edge, which take longer than all else it changes."""
-SLACK = 24
-"""Pixels of the width that may go without a new height, or a scroll bar that comes with it would take it back."""
 
 
 class ConnectomeView(QWidget):
@@ -89,7 +83,6 @@ class ConnectomeView(QWidget):
         self._read: RunSeries | None = None
         self._made: Connecting | None = None
         self._provenance: dict[str, Any] = {}
-        self._wide = 0
         self._ordered: Sequence[str] = ()
         self._clustered: tuple[Ordering | None, Connectome | None, int | None] = (None, None, None)
         self._ordering_work = Work(self)
@@ -167,9 +160,7 @@ class ConnectomeView(QWidget):
     def resizeEvent(self, event: Any) -> None:  # noqa: N802
         """Give the matrix the height that its width asks for."""
         super().resizeEvent(event)
-        if abs(self.width() - self._wide) > SLACK:
-            self._wide = self.width()
-            self.matrix.setFixedHeight(min(max(int(HEIGHT * self._wide), LOW), HIGH))
+        self.matrix.fit(self.width())
 
     @property
     def subject(self) -> int | None:

@@ -20,7 +20,6 @@ from napari_connectome.core.words import as_sentence, some
 from napari_connectome.io.connectomes import save_connectome
 from napari_connectome.io.edge_tests import save_edge_table
 from napari_connectome.layers.connectome_graph import ConnectomeGraph
-from napari_connectome.widgets.connectome_view import HEIGHT, HIGH, LOW, SLACK
 from napari_connectome.widgets.form import ChoiceBox
 from napari_connectome.widgets.group_comparison import Compared
 from napari_connectome.widgets.group_plot import GroupPlot
@@ -77,7 +76,6 @@ class EdgeTestView(QWidget):
         self._ordering: Ordering | None = None
         self._provenance: dict[str, Any] = {}
         self._found = Edges.of(np.empty((0, 0)))
-        self._wide = 0
         self._build()
         self._soon = panel.timer(0, self._on_q)  # a slider tells of more steps than can be drawn
         panel.follow(self.graph.picked, self._on_node)
@@ -116,9 +114,7 @@ class EdgeTestView(QWidget):
     def resizeEvent(self, event: Any) -> None:  # noqa: N802
         """Give the matrix the height that its width asks for."""
         super().resizeEvent(event)
-        if abs(self.width() - self._wide) > SLACK:
-            self._wide = self.width()
-            self.matrix.setFixedHeight(min(max(int(HEIGHT * self._wide), LOW), HIGH))
+        self.matrix.fit(self.width())
 
     @property
     def found(self) -> Edges:

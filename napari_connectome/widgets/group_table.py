@@ -6,10 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QShortcut, QTableWidget, QTableWidgetItem, QWidget
+from qtpy.QtWidgets import QTableWidgetItem, QWidget
 
-from napari_connectome.widgets.region_table import ROWS
+from napari_connectome.widgets.rows_of_runs import RowsOfRuns
 
 RUN, SUBJECT, GROUP = range(3)
 """Columns."""
@@ -20,11 +19,11 @@ COLUMNS = (
 )
 SHARES = (0.46, 0.27, 0.27)
 """Of the width."""
-FEWEST, MOST = 4, 8
+MOST = 8
 """Rows shown before it scrolls."""
 
 
-class GroupTable(QTableWidget):
+class GroupTable(RowsOfRuns):
     """A row a run.
 
     Attributes
@@ -36,27 +35,9 @@ class GroupTable(QTableWidget):
     typed = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(0, len(COLUMNS), parent)
-        self.setHorizontalHeaderLabels([header for header, _ in COLUMNS])
-        for i, (_, tip) in enumerate(COLUMNS):
-            self.horizontalHeaderItem(i).setToolTip(tip)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(ROWS)
-        self.horizontalHeader().setMinimumSectionSize(28)
-        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setWordWrap(False)
+        super().__init__(COLUMNS, MOST, parent)
         self.itemChanged.connect(self._on_changed)
-        delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self)
-        delete.setContext(Qt.ShortcutContext.WidgetShortcut)
-        delete.activated.connect(self._clear_chosen)
-        self._fit_height()
-
-    @property
-    def chosen(self) -> list[int]:
-        """The rows selected, from the first."""
-        return sorted({index.row() for index in self.selectionModel().selectedRows()})
+        self.delete_pressed.connect(self._clear_chosen)
 
     def texts(self, column: int) -> list[str]:
         """What a column says, without space around it."""
@@ -73,7 +54,7 @@ class GroupTable(QTableWidget):
                     if column == RUN:
                         item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)
                     self.setItem(row, column, item)
-        self._fit_height()
+        self.fit_height()
 
     def put(self, rows: Iterable[int], column: int, texts: Iterable[str]) -> None:
         """Write into cells of a column; nobody is told."""
@@ -96,8 +77,3 @@ class GroupTable(QTableWidget):
     def _on_changed(self, item: QTableWidgetItem) -> None:
         item.setToolTip(item.text())
         self.typed.emit(item.column())
-
-    def _fit_height(self) -> None:
-        rows = min(max(self.rowCount(), FEWEST), MOST)
-        header = self.horizontalHeader().sizeHint().height()
-        self.setFixedHeight(header + ROWS * rows + 2 * self.frameWidth())

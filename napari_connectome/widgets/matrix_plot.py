@@ -35,6 +35,12 @@ BAR, NUMBERS, UNIT = 12, 36, 18
 """Pixels that the colorbar, the numbers on it and their unit are wide."""
 SMALLEST, LARGEST, PRINTED = 640, 6400, 220
 """Pixels a side of a saved picture at least and at most (a quarter of it where it is no drawing), and of a name in it."""
+LOW, HIGH = 140, 520
+"""Pixels that it is high at least and at most."""
+HEIGHT = 0.78
+"""Of its width: the cells are square, and names and colours stand beside them."""
+SLACK = 24
+"""Pixels of the width that may go without a new height, or a scroll bar that comes with it would take it back."""
 FEWEST = 4
 """Cells that are seen at least, however far one zooms in."""
 
@@ -65,6 +71,7 @@ class MatrixPlot(Plot):
         self._kept: Array | None = None
         self._limit, self._threshold, self._unit = 1.0, 0.0, ""
         self._step, self._whole, self._share = 1, False, NAMES
+        self._wide = 0
         self._ramp: Array = np.empty((0, 3), dtype=np.uint8)
         self._under, self._pick, self._lit = NOBODY, NOBODY, NOBODY
         self._image = pg.ImageItem(axisOrder="row-major")
@@ -220,6 +227,12 @@ class MatrixPlot(Plot):
         """Take the hint away, and tell that the mouse is nowhere."""
         self._tell(NOBODY)
         super().leaveEvent(event)
+
+    def fit(self, width: int) -> None:
+        """Take the height that goes with so many pixels of width."""
+        if abs(width - self._wide) > SLACK:
+            self._wide = width
+            self.setFixedHeight(min(max(int(HEIGHT * width), LOW), HIGH))
 
     def resizeEvent(self, event: Any) -> None:  # noqa: N802
         """Keep the cells square."""

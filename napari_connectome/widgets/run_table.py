@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QShortcut, QTableWidget, QTableWidgetItem, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QTableWidgetItem, QWidget
 
-from napari_connectome.widgets.region_table import ROWS, WARNING
+from napari_connectome.widgets.region_table import WARNING
+from napari_connectome.widgets.rows_of_runs import RowsOfRuns
 from napari_connectome.widgets.run_entry import RunEntry, State
 
 COLUMNS = (
@@ -21,47 +21,25 @@ COLUMNS = (
 )
 NARROWEST = 120
 """Pixels below which the names get no narrower; then the table scrolls sideways."""
-FEWEST, MOST = 4, 10
+MOST = 10
 """Rows shown before it scrolls."""
 
 
-class RunTable(QTableWidget):
+class RunTable(RowsOfRuns):
     """A row a run.
 
     Attributes
     ----------
     ticked : Signal(int, bool)
         A row was ticked or unticked by a person.
-    delete_pressed : Signal
     """
 
     ticked = Signal(int, bool)
-    delete_pressed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(0, len(COLUMNS), parent)
-        self.setHorizontalHeaderLabels([header for header, _, _ in COLUMNS])
-        for i, (_, tip, _) in enumerate(COLUMNS):
-            self.horizontalHeaderItem(i).setToolTip(tip)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(ROWS)
-        self.horizontalHeader().setMinimumSectionSize(28)
-        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        super().__init__([(header, tip) for header, tip, _ in COLUMNS], MOST, parent)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setWordWrap(False)
         self.itemChanged.connect(self._on_changed)
-        delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self)
-        delete.setContext(Qt.ShortcutContext.WidgetShortcut)
-        delete.activated.connect(self.delete_pressed)
-        self._fit_height()
-
-    @property
-    def chosen(self) -> list[int]:
-        """The rows selected, from the first."""
-        return sorted({index.row() for index in self.selectionModel().selectedRows()})
 
     def show_runs(self, entries: Sequence[RunEntry], states: Sequence[State]) -> None:
         """Show other runs, or how they stand now; the rows selected stay selected."""
@@ -69,7 +47,7 @@ class RunTable(QTableWidget):
             self.setRowCount(len(entries))
             for row, (entry, state) in enumerate(zip(entries, states, strict=True)):
                 self._fill(row, entry, state)
-        self._fit_height()
+        self.fit_height()
 
     def resizeEvent(self, event: Any) -> None:  # noqa: N802
         """The names take what room the numbers leave."""
@@ -98,10 +76,6 @@ class RunTable(QTableWidget):
         fixed = sum(width for _, _, width in COLUMNS)
         for i, (_, _, width) in enumerate(COLUMNS):
             self.setColumnWidth(i, width or max(NARROWEST, self.viewport().width() - fixed))
-
-    def _fit_height(self) -> None:
-        rows = min(max(self.rowCount(), FEWEST), MOST)
-        self.setFixedHeight(self.horizontalHeader().sizeHint().height() + rows * ROWS + 16)
 
     def _on_changed(self, item: QTableWidgetItem) -> None:
         if item.column() == 0:
