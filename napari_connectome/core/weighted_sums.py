@@ -24,8 +24,9 @@ AT_ONCE = 2**20
 """Values summed together, some MB."""
 VOLUMES = 16
 """Volumes summed together: a sparse matrix is several times quicker with some columns than with one, not with more."""
-OVERLAP = 10
-"""Weights a voxel has, on average, from which this is worth putting the volumes together (measured)."""
+OVERLAP, FEW = 10, 2**13
+"""Weights a voxel has, on average, from which this is worth putting the volumes together; and voxels up to which it always is,
+since each product costs more than its sums (measured)."""
 SMOOTH_VOLUME = 40
 """Smoothing one voxel of a volume costs as much as this many weights in a sum (measured)."""
 
@@ -70,7 +71,8 @@ def weighted_sums(
     read = reader(data, grid, where, fwhm if smooth_data else 0.0)
     progress = part(progress, start, 1.0)
     out = np.empty((len(volumes), len(weights)))
-    step = min(VOLUMES, max(1, AT_ONCE // max(1, len(where)))) if matrix.nnz > OVERLAP * len(where) else 1
+    together = matrix.nnz > OVERLAP * len(where) or len(where) <= FEW
+    step = min(VOLUMES, max(1, AT_ONCE // max(1, len(where)))) if together else 1
     for row in range(0, len(volumes), step):
         some = volumes[row : row + step]
         block = np.empty((len(where), len(some)))

@@ -144,7 +144,12 @@ class BrushFollowing(QWidget):
     # -- strokes ------------------------------------------------------------------------------------------------------
 
     def _on_edit(self, event: Any = None) -> None:
-        if self.box.isChecked():
+        if not self.box.isChecked():
+            return
+        drawn = event is not None and event.type == "labels_update"
+        if drawn and self._series is not None and self._seconds <= AT_ONCE and not self.work.busy:
+            self._follow()  # at once, so that the viewer draws the stroke and the edges in one go
+        else:
             self._soon.start()
 
     def _on_box(self, checked: bool) -> None:

@@ -77,6 +77,8 @@ class Connecting:
         Where the regions come from.
     confounds : dict
         What is regressed out of the runs, in plain values.
+    atlas : str
+        What the regions are called: a layer, or the name of a file.
 
     Attributes
     ----------
@@ -95,6 +97,7 @@ class Connecting:
     address: str = ""
     layer: Layer | None = None
     confounds: dict[str, Any] = field(default_factory=dict)
+    atlas: str = ""
     failed: dict[RunEntry, str] = field(default_factory=dict)
     reused: bool = False
 
@@ -112,6 +115,7 @@ class Connecting:
             "connectivity": {type(self.connectivity).__name__: self.connectivity.to_dict()},
             "series": self.series.to_dict(),
             "confounds": self.confounds,
+            "regions": self.atlas,
             "runs": list(runs),
         }
 

@@ -161,6 +161,7 @@ class ConnectomeComputing(QWidget):
                 scheduler(),
                 self.regions.layer_choice.layer,
                 _in_plain_values(self.runs.regressed, computation),
+                self.regions.called,
             )
         except InputError as error:
             self.outcome.refuse(str(error))

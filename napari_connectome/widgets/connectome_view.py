@@ -217,7 +217,7 @@ class ConnectomeView(QWidget):
         connectome, regions, read
             As for `show_connectome`.
         """
-        before = self.connectome
+        before, self._provenance = self.connectome, {**self._provenance, "painted": True}
         if before is None or before.names != connectome.names or before.subjects != connectome.subjects:
             self.show_connectome(connectome, regions, read, self._provenance, self._made)
             return
@@ -235,6 +235,7 @@ class ConnectomeView(QWidget):
             self._renewed = False
             self._account_soon.stop()
             self._account_again()
+            self._tell()
             self.graph.settle()
             self._draw_brain()
             self._draw_matrix()
@@ -273,7 +274,8 @@ class ConnectomeView(QWidget):
         except InputError as error:
             self.account.setText(as_sentence(str(error)))
             return
-        self._tell()
+        if not passing:  # other words have the whole dock laid out anew
+            self._tell()
 
     def _draw_brain(self, *_: Any) -> None:
         around = self._regions if isinstance(self._regions, Regions | Maps) and self.brain_box.isChecked() else None

@@ -98,6 +98,12 @@ class RegionChoice(QWidget):
         return self.work.busy
 
     @property
+    def called(self) -> str:
+        """The name of the layer, or of the file."""
+        layer = self.layer_choice.layer
+        return Path(self.path).name if layer is None else str(layer.name)
+
+    @property
     def are_spheres(self) -> bool:
         """Whether the regions are spheres around seeds."""
         return self.layer_choice.layer is not None and is_seeds(self.layer_choice.layer)

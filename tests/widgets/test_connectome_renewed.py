@@ -123,7 +123,7 @@ def test_after_any_strokes_all_is_as_shown_anew(panels, how, seed):
     wanted, found = _seen(fresh), _seen(look)
     for what, value in wanted.items():
         np.testing.assert_array_equal(found[what], value, err_msg=what)
-    assert look._provenance == {"made": "so"}
+    assert look._provenance == {"made": "so", "painted": True}
     look._on_share()  # the slider goes on from here
     assert look.graph.edges_layer.data.shape == wanted["edges"].shape
 
