@@ -21,7 +21,7 @@ from napari_connectome.core.placed_regions import PlacedOnce, PlacedRegions, pla
 from napari_connectome.core.resampling import covered, resample
 from napari_connectome.core.seeds import RADIUS
 from napari_connectome.core.summaries import eigenvariates, means, medians
-from napari_connectome.core.threads import one_thread
+from napari_connectome.core.threads import one_thread, two_threads
 from napari_connectome.core.values import Maps, Regions, Run, Series, expect
 from napari_connectome.core.voxel_reader import finite_voxels
 
@@ -236,7 +236,7 @@ def _summarized(run: Run, where: PlacedRegions, kept: Array, params: RegionSerie
         return _of_sets(run, where.voxels, kept, params, progress)
     weights = list(zip(where.voxels, where.weights, strict=True))
     summary = map_series if params.maps == "least_squares" else map_means
-    with one_thread():  # small products, which two threads only slow down
+    with one_thread(), two_threads():  # small products, which two threads of the linear algebra only slow down
         return summary(run.data, run.grid, weights, kept, params.fwhm, progress)
 
 

@@ -17,6 +17,7 @@ from napari_connectome.core.region_maps import Support, supports
 from napari_connectome.core.region_table import region_voxels, told_apart
 from napari_connectome.core.resampling import brought, interpolated_support
 from napari_connectome.core.seeds import as_spheres
+from napari_connectome.core.threads import in_pieces
 from napari_connectome.core.values import Maps, Regions, Volume
 
 Array = npt.NDArray[Any]
@@ -185,11 +186,14 @@ def _of_maps(regions: Regions | Maps, grid: Grid, progress: Progress) -> PlacedR
         images, names = regions.data, list(regions.names)
     voxels, weights, rows = [], [], []
     matching = regions.grid.matches(grid)
-    for image in images:
+
+    def place(image: Array) -> tuple[tuple[float, ...], Support]:
         (there,) = supports(image[None])
-        rows.append(_centre_and_size(there, regions.grid))
-        if not matching:
-            there = interpolated_support(there, regions.grid, grid)
+        about = _centre_and_size(there, regions.grid)
+        return about, there if matching else interpolated_support(there, regions.grid, grid)
+
+    for _, (about_it, there) in in_pieces(place, list(images)):
+        rows.append(about_it)
         voxels.append(there[0])
         weights.append(there[1])
         progress(len(rows) / len(images), "reading the maps")

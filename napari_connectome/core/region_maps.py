@@ -35,7 +35,7 @@ def supports(maps: Array) -> list[Support]:
 
 
 def _support(flat: Array) -> Support:
-    voxels = np.flatnonzero(flat)
+    voxels = np.flatnonzero(flat != 0)  # of truth values it is several times faster
     weights = flat[voxels]
     finite = np.isfinite(weights)
     return (voxels, weights) if finite.all() else (voxels[finite], weights[finite])

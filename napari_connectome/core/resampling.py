@@ -12,6 +12,7 @@ import numpy.typing as npt
 from napari_connectome.core.errors import InputError, Progress, silent
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.region_maps import Support
+from napari_connectome.core.smoothing import apply_axes
 from napari_connectome.core.values import Maps, Regions, Run, Volume
 
 Array = npt.NDArray[Any]
@@ -104,8 +105,6 @@ def interpolated_support(weights: Support, source: Grid, target: Grid) -> Suppor
     nothing = np.empty(0, dtype=np.int64), values[:0]
     if not len(voxels):
         return nothing
-    image = np.zeros(source.shape, dtype=_kind(values.dtype, "linear"))
-    image.reshape(-1)[voxels] = values
     zyx = np.unravel_index(voxels, source.shape)
     ends = [(int(axis.min()) - 1, int(axis.max()) + 1) for axis in reversed(zyx)]
     corners = target.to_voxel(source.to_mm(list(product(*ends))))[:, ::-1]
@@ -114,8 +113,21 @@ def interpolated_support(weights: Support, source: Grid, target: Grid) -> Suppor
     if np.any(high <= low):
         return nothing
     matrix, offset = _between(source, target)
-    box = _transformed(image, matrix, offset + matrix @ low, tuple(high - low), ORDERS["linear"])
-    there = np.nonzero(box)
+    kind = _kind(values.dtype, "linear")
+    if _is_separable(matrix):
+        start = [axis.min() for axis in zyx]
+        image = np.zeros([axis.max() + 1 - first for axis, first in zip(zyx, start, strict=True)])
+        image[tuple(axis - first for axis, first in zip(zyx, start, strict=True))] = values
+        axes = zip(np.diag(matrix), offset, low, high, source.shape, start, image.shape, strict=True)
+        along = [
+            _linear(scale * np.arange(a, b) + shift, n)[:, first : first + size] for scale, shift, a, b, n, first, size in axes
+        ]
+        box = apply_axes(image, along).astype(kind)
+    else:
+        image = np.zeros(source.shape, dtype=kind)
+        image.reshape(-1)[voxels] = values
+        box = _transformed(image, matrix, offset + matrix @ low, tuple(high - low), ORDERS["linear"])
+    there = np.nonzero(box != 0)  # of truth values it is several times faster
     flat = np.ravel_multi_index([axis + start for axis, start in zip(there, low, strict=True)], target.shape)
     return np.asarray(flat, dtype=np.int64), box[there]
 
@@ -132,13 +144,28 @@ def _between(source: Grid, target: Grid) -> tuple[Array, Array]:
     return voxel[:3, :3][::-1, ::-1], voxel[:3, 3][::-1]
 
 
+def _is_separable(matrix: Array) -> bool:
+    """Whether each axis goes along one of the other grid."""
+    return np.array_equal(matrix, np.diag(np.diag(matrix)))
+
+
+def _linear(at: Array, n: int) -> Array:
+    """The weights (m × n) with which n samples, one apart from 0, make values at m places; 0 beyond the samples."""
+    low = np.clip(np.floor(at), 0, max(n - 2, 0)).astype(int)
+    inside = (at >= 0) & (at <= n - 1)
+    weights, rows = np.zeros((len(at), n)), np.arange(len(at))
+    weights[rows, low] = np.where(inside, 1 - (at - low), 0)
+    if n > 1:
+        weights[rows, low + 1] = np.where(inside, at - low, 0)
+    return weights
+
+
 def _transformed(volume: Array, matrix: Array, offset: Array, shape: tuple[int, ...], order: int) -> Array:
     from scipy.ndimage import affine_transform
 
-    diagonal = np.diag(matrix)
-    separable = np.array_equal(matrix, np.diag(diagonal))  # several times faster, the same numbers
     out = np.empty(shape, dtype=volume.dtype)
-    affine_transform(volume, diagonal if separable else matrix, offset, shape, output=out, order=order)  # type: ignore[call-overload]
+    steps = np.diag(matrix) if _is_separable(matrix) else matrix  # several times faster, the same numbers
+    affine_transform(volume, steps, offset, shape, output=out, order=order)  # type: ignore[call-overload]
     return out
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from napari_connectome.core.errors import Progress, part, silent
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.smoothing import apply_axes, axis_matrices
+from napari_connectome.core.threads import in_pieces
 from napari_connectome.core.voxel_reader import Box, SmoothReader, VoxelReader, box_of, reach_of, reached
 
 Array = npt.NDArray[Any]
@@ -73,15 +74,19 @@ def weighted_sums(
     out = np.empty((len(volumes), len(weights)))
     together = matrix.nnz > OVERLAP * len(where) or len(where) <= FEW
     step = min(VOLUMES, max(1, AT_ONCE // max(1, len(where)))) if together else 1
-    for row in range(0, len(volumes), step):
-        some = volumes[row : row + step]
-        block = np.empty((len(where), len(some)))
-        for column, t in enumerate(some):
-            block[:, column] = read(t)
-        if fwhm > 0 and not np.isfinite(block).all():
-            np.nan_to_num(block, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-        out[row : row + step] = (matrix @ block).T
-        progress(min(1.0, (row + step) / len(volumes)), doing)
+
+    def add_up(rows: slice) -> None:
+        for row in range(rows.start, rows.stop, step):
+            some = volumes[row : min(row + step, rows.stop)]
+            block = np.empty((len(where), len(some)))
+            for column, t in enumerate(some):
+                block[:, column] = read(t)
+            if fwhm > 0 and not np.isfinite(block).all():
+                np.nan_to_num(block, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+            out[row : row + len(some)] = (matrix @ block).T
+
+    for rows, _ in in_pieces(add_up, [slice(i, min(i + VOLUMES, len(volumes))) for i in range(0, len(volumes), VOLUMES)]):
+        progress(rows.stop / len(volumes), doing)
     return out
 
 
