@@ -228,4 +228,4 @@ def named(features: pd.DataFrame) -> pd.DataFrame | None:
 def names_in(features: pd.DataFrame) -> dict[int, str]:
     """The names that the features of a labels layer give its regions, by label id."""
     table = named(features)
-    return {} if table is None else {int(i): str(name) for i, name in table["name"].items()}  # type: ignore[call-overload]
+    return {} if table is None else {int(i): str(name) for i, name in table["name"].dropna().items()}  # type: ignore[call-overload]

@@ -17,6 +17,7 @@ from napari_connectome.core import memory
 from napari_connectome.core.connectomes import Connectome
 from napari_connectome.core.errors import InputError, Progress, part
 from napari_connectome.core.grid import Grid
+from napari_connectome.core.region_table import region_names
 from napari_connectome.core.sources import Source
 from napari_connectome.core.values import Regions, Run
 from napari_connectome.core.words import as_sentence, some
@@ -82,7 +83,8 @@ class BrushFollowing(QWidget):
         self._series: FollowedSeries | None = None
         self._grid: Grid | None = None
         self._among: list[Grid] = []  # as for `grid_of`
-        self._names: dict[int, str] = {}
+        self._shown: _Painted | None = None  # what the connectome is of
+        self._tried: _Painted | None = None  # what was read last, whether or not a connectome came of it
         self._seconds = math.inf
         self._behind = False
         self.work = Work(self)
@@ -101,7 +103,7 @@ class BrushFollowing(QWidget):
         panel.at_end(self.work.close)
         panel.at_end(self.drop)
         self.box.toggled.connect(self._on_box)
-        self.work.failed.connect(self._say)
+        self.work.failed.connect(self._on_failed)
         self.work.cancelled.connect(self._on_cancelled)
         self.hide()
 
@@ -112,7 +114,9 @@ class BrushFollowing(QWidget):
         self.drop()
         self._among = [entry.grid for entry in connecting.entries if entry.grid is not None][:1]
         self.layer, self._connecting, self._grid = layer, connecting, grid_of(layer, self._among)
-        self._names = names_in(layer.features)
+        if isinstance(connecting.regions, Regions):
+            table = connecting.regions.table
+            self._shown = _Painted(connecting.regions.labels, dict(zip(table.index, table["name"], strict=True)))
         for event in (*edits_of(layer), layer.events.features):
             event.connect(self._on_edit)
         for event in moves_of(layer):
@@ -123,9 +127,9 @@ class BrushFollowing(QWidget):
     def drop(self) -> None:
         """Follow nothing any more."""
         layer, self.layer = self.layer, None
-        self._connecting = self._series = None
-        self._seconds, self._behind = math.inf, False
-        self.work.close()
+        self._connecting = self._shown = None
+        self._seconds = math.inf
+        self._let_go()
         self._soon.stop()
         self._rest.stop()
         self._say("")
@@ -158,55 +162,63 @@ class BrushFollowing(QWidget):
         if checked:
             self._on_edit()
         else:
-            self.work.close()
-            self._behind = False
-            self._series = None  # the runs in memory are let go
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Stop what is under way, and keep no runs in memory."""
+        self.work.close()
+        self._behind = False
+        self._series = self._tried = None
 
     def _follow(self) -> None:
         """Bring the connectome to the labels as they are now."""
         layer, connecting = self.layer, self._connecting
         if layer is None or connecting is None or not self.box.isChecked():
             return
-        if not self._has_changed(layer, connecting):
-            self._say("")  # whatever was in the way was undone
-            return
+        labels, names = np.asarray(layer.data), names_in(layer.features)
+        if self._tried is not None and self._tried.are(labels, names):
+            self._behind = False
+            if self._tried is self._shown:
+                self._say("")  # whatever was in the way was undone
+            return  # otherwise it is on its way, or was refused
         if self.work.busy:
             self._behind = True
             return
         self._behind = False
-        if self._series is None:
-            self._read(layer, connecting)
-            return
+        if self._shown is not None and self._shown.are(labels, names):
+            self._tried = self._shown
+            self._say("")
+        elif self._series is None:
+            self._read(labels.copy(), names, connecting)
+        else:
+            self._take(self._series, labels, names, connecting)
+
+    def _take(self, series: FollowedSeries, labels: Array, names: dict[int, str], connecting: Connecting) -> None:
+        """Read what was painted again."""
         try:
-            read = self._series.follow(np.asarray(layer.data), self._names)
+            read = series.follow(labels, names)
         except InputError as error:
             self._say(str(error))
             return
+        self._tried = _Painted.of(series, read, names)
         self._connect(read, connecting)
 
-    def _has_changed(self, layer: Labels, connecting: Connecting) -> bool:
-        names, self._names = self._names, names_in(layer.features)
-        labels = np.asarray(layer.data)
-        if self._series is not None:
-            return names != self._names or bool(len(self._series.changed(labels)))
-        used = connecting.regions
-        return isinstance(used, Regions) and not np.array_equal(labels, used.labels)
-
-    def _read(self, layer: Labels, connecting: Connecting) -> None:
+    def _read(self, labels: Array, names: dict[int, str], connecting: Connecting) -> None:
         """Read the runs, and the series of all regions."""
         sources = [source for source in as_sources(connecting.sources) if source.name in _used(connecting)]
-        labels, names, grid = np.array(layer.data), dict(self._names), self._grid
+        grid = self._grid
         assert grid is not None
 
-        def read(progress: Progress) -> tuple[FollowedSeries, RunSeries]:
+        def read(progress: Progress) -> tuple[FollowedSeries, RunSeries, dict[int, str]]:
             runs = _loaded(sources, part(progress, 0.0, READING))
             series = FollowedSeries(runs, grid, connecting.series)
-            return series, series.follow(labels, names, part(progress, READING, 1.0))
+            return series, series.follow(labels, names, part(progress, READING, 1.0)), names
 
         self.work.run(read, then=self._on_read)
 
-    def _on_read(self, found: tuple[FollowedSeries, RunSeries]) -> None:
-        self._series, read = found
+    def _on_read(self, found: tuple[FollowedSeries, RunSeries, dict[int, str]]) -> None:
+        self._series, read, names = found
+        self._tried = _Painted.of(self._series, read, names)
         if self._connecting is not None:
             self._connect(read, self._connecting)
 
@@ -222,6 +234,7 @@ class BrushFollowing(QWidget):
 
     def _on_connected(self, found: tuple[Followed, float]) -> None:
         followed, self._seconds = found
+        self._shown = self._tried
         self._say("")
         self.followed.emit(followed)
         self._rest.start()
@@ -239,6 +252,11 @@ class BrushFollowing(QWidget):
     def _say(self, sentence: str) -> None:
         self.account.setText(as_sentence(sentence))
         self.account.setVisible(bool(sentence))
+
+    def _on_failed(self, sentence: str) -> None:
+        self._say(sentence)
+        if self._behind:  # it may be another matter with what was painted since
+            self._soon.start()
 
     def _on_cancelled(self) -> None:
         self.box.setChecked(False)
@@ -266,6 +284,27 @@ class BrushFollowing(QWidget):
         """Say why nothing is followed any more."""
         self.show()
         self._say(sentence)
+
+
+@dataclass(frozen=True, eq=False)
+class _Painted:
+    """Labels as they were, and by their ids what the regions were called."""
+
+    labels: Array
+    called: dict[int, str]
+
+    @classmethod
+    def of(cls, series: FollowedSeries, read: RunSeries, names: dict[int, str]) -> _Painted:
+        """What was followed last, and the series it has."""
+        table = read.series[0].table
+        assert series.labels is not None
+        assert table is not None
+        return cls(series.labels, dict(zip(table.index, region_names(table.index.to_numpy(), names), strict=True)))
+
+    def are(self, labels: Array, names: dict[int, str]) -> bool:
+        """Whether a layer's labels and names are these."""
+        known = np.fromiter(self.called, dtype=np.int64)
+        return region_names(known, names) == list(self.called.values()) and np.array_equal(labels, self.labels)
 
 
 @dataclass(frozen=True, eq=False)

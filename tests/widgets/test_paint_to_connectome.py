@@ -202,3 +202,52 @@ def test_an_atlas_of_a_file_is_opened_as_a_layer_to_be_painted(opened, small_run
     assert computing.last.reused, "the same regions were read again"
     write(mine, np.where(small_run.run.grid.sphere(CENTRES[3], 12), 4, mine.data))
     assert _check(panel, mine, [small_run.run], until).names == tuple(names["name"])
+
+
+def test_what_was_undone_while_nothing_was_followed_is_seen_when_it_is_again(opened, small_run, until):
+    _, panel, layer = opened()
+    write(layer, np.where(small_run.run.grid.sphere(CENTRES[3], 12), 4, layer.data))
+    _check(panel, layer, [small_run.run], until)
+    panel.following.box.setChecked(False)
+    layer.undo()
+    panel.following.box.setChecked(True)
+    _check(panel, layer, [small_run.run], until)
+
+
+def test_regions_are_renamed_before_the_first_stroke_and_while_runs_are_read(opened, files, until):
+    _, panel, layer = opened(files=files)
+    runs = [nc.load_run(path) for path in files]
+    layer.features = pd.DataFrame({"index": [0, 4], "name": ["background", "insula"]})
+    until(lambda: panel.following.work.busy)
+    layer.features = pd.DataFrame({"index": [0, 4, 5], "name": ["background", "insula", None]})
+    until(lambda: not panel.following._soon.isActive())
+    layer.features = pd.DataFrame({"index": [0, 2, 5], "name": ["background", "putamen", None]})
+    assert _check(panel, layer, runs, until).names[1:5] == ("putamen", "region 3", "region 4", "region 5")
+
+
+def test_a_sparse_connectome_that_fails_says_so_until_what_was_painted_is_undone(opened, files, until):
+    _, panel, layer = opened(files=files)
+    computing, following = panel.computing, panel.following
+    computing.form.choice.setCurrentIndex(computing.form.choice.findText("sparse, all runs"))
+    computing.form.choice.activated.emit(computing.form.choice.currentIndex())
+    computing.compute()
+    until(lambda: not computing.work.busy)
+    first = panel.look.connectome
+    write(layer, np.where(layer.data == 1, 1, 0))
+    until(lambda: not following.busy)
+    assert "at least 2 are needed" in following.account.text()
+    layer.refresh()
+    until(lambda: not following.busy)
+    assert "at least 2 are needed" in following.account.text(), "though what is shown is of other labels"
+    layer.undo()
+    until(lambda: not following.busy)
+    assert following.account.text() == ""
+    assert panel.look.connectome is first
+    write(layer, np.where(layer.data == 1, 1, 0))
+    until(lambda: following.work.busy)
+    write(layer, np.where(layer.data == 0, 0, 1 + layer.data % 2))
+    layer.undo()
+    layer.undo()  # while the one region is still computed
+    until(lambda: not following.busy)
+    assert following.account.text() == ""
+    assert panel.look.connectome.names == first.names
