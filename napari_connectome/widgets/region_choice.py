@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from napari.layers import Labels, Layer
 from qtpy.QtCore import Signal
@@ -18,7 +19,7 @@ from napari_connectome.core.values import Maps, Regions
 from napari_connectome.core.words import as_sentence, some
 from napari_connectome.io.header import stem
 from napari_connectome.io.load import load_maps, load_regions, open_header_only
-from napari_connectome.io.names import Names, sidecar
+from napari_connectome.io.names import Names, read_names, sidecar
 from napari_connectome.layers.map_stack import is_stack, maps_of
 from napari_connectome.layers.network_sketch import SKETCH
 from napari_connectome.layers.new_regions import add_regions
@@ -161,7 +162,9 @@ class RegionChoice(QWidget):
 
     def _on_failed(self, sentence: str) -> None:
         self._show()
-        self.account.setText(as_sentence(sentence))
+        before = self.layer_choice.layer is None and self._atlas is not None
+        kept = f" Still chosen: {self.account.text()}" if before else ""  # what is computed is of that one
+        self.account.setText(f"{as_sentence(sentence)}{kept}")
 
     def _ask(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Atlas", self.path, IMAGES)
@@ -189,10 +192,17 @@ class RegionChoice(QWidget):
             self.account.setText(self._of_file(self._atlas))
 
     def _of_file(self, atlas: Regions | Maps) -> str:
-        names = self.names_path or sidecar(self.path)
-        called = f"names from {Path(names).name}" if names else "no names: they are called by their numbers"
         kind = some(len(atlas), "map") if isinstance(atlas, Maps) else some(len(atlas.ids), "region")
-        return may_break(f"{Path(self.path).name}: {kind}, {called}.")
+        return may_break(f"{Path(self.path).name}: {kind}, {self._called(atlas)}.")
+
+    def _called(self, atlas: Regions | Maps) -> str:
+        """Where the names come from; a table beside the file that is about something else is not taken."""
+        ids = np.arange(1, len(atlas) + 1) if isinstance(atlas, Maps) else atlas.ids
+        beside = sidecar(self.path)
+        if self.names_path or (beside is not None and read_names(self.path, None, ids) is not None):
+            return f"names from {Path(self.names_path or str(beside)).name}"
+        why = "" if beside is None else f" ({beside.name} is not of these)"
+        return f"no names{why}: they are called by their numbers"
 
 
 def is_regions(layer: Layer) -> bool:
@@ -206,7 +216,10 @@ def read_atlas(path: str, names: Names | None = None) -> Regions | Maps:
     """An image of labels, or of as many maps as it has volumes."""
     if open_header_only(path).is_4d:
         return load_maps(path, names=names)
-    return load_regions(path, names=names)
+    found = load_regions(path, names=names)
+    if not len(found.ids):
+        raise InputError(f"{Path(path).name} holds no region: choose another atlas.")
+    return found
 
 
 def may_break(text: str) -> str:

@@ -132,10 +132,25 @@ def test_a_file_that_is_no_atlas_is_a_sentence_and_the_one_before_stays(computin
     computing.regions.take_file(str(tmp_path / "map.nii"))
     until(lambda: not computing.regions.busy)
     assert "map.nii" in computing.regions.account.text()
+    assert computing.regions.account.text().endswith("Still chosen: atlas.nii.gz: 4 regions, names from atlas.tsv.")
     assert len(computing.regions.regions().ids) == 4
     computing.regions.take_file(str(tmp_path / "nowhere.nii"))
     until(lambda: not computing.regions.busy)
     assert "nowhere.nii" in computing.regions.account.text()
+    nc.save(nc.Volume(np.zeros((5, 6, 7), dtype=np.uint8), nc.Grid((5, 6, 7), np.eye(4))), tmp_path / "empty.nii")
+    computing.regions.take_file(str(tmp_path / "empty.nii"))
+    until(lambda: not computing.regions.busy)
+    assert computing.regions.account.text().startswith("empty.nii holds no region: choose another atlas. Still chosen: atlas.")
+
+
+def test_names_beside_an_atlas_that_are_not_its_own_are_not_said_to_be_taken(computing, atlas, tmp_path, until):
+    nib.save(nib.Nifti1Image(atlas.regions.labels.T, np.diag([6.0, 6, 6, 1])), tmp_path / "atlas.nii.gz")
+    for lines, said in ((NAMES, "4 regions, names from atlas.txt."), (NAMES[:3], "4 regions, no names")):
+        (tmp_path / "atlas.txt").write_text("\n".join(lines))
+        computing.regions.take_file(str(tmp_path / "atlas.nii.gz"))
+        until(lambda: not computing.regions.busy)
+        assert said in computing.regions.account.text()
+    assert "atlas.txt is not of these" in computing.regions.account.text()
 
 
 def test_confounds_are_computed_of_files_and_layers(computing, compute, atlas, network_files, loads):
