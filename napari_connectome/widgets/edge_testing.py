@@ -91,6 +91,7 @@ class EdgeTesting(QWidget):
         """Test with the groups and options shown, in the background."""
         self.test_button.setFocus()  # what is being typed into the table is taken; not on every system does pressing it do so
         self._say("")
+        self.choice.say("")
         if self.connectome is None:
             return
         try:

@@ -126,6 +126,7 @@ class GroupChoice(QWidget):
         paths : sequence of str
             Files they are from, beside which a table of participants may lie.
         """
+        self.say("")
         if tuple(runs) == self._runs:
             return
         before = dict(zip(self._runs, zip(self.table.texts(SUBJECT), self.table.texts(GROUP), strict=True), strict=True))

@@ -353,6 +353,15 @@ def test_other_tables_are_one_sentence_and_change_nothing(testing, take, connect
         assert testing.choice.by_choice.count() == 1
 
 
+def test_what_was_missing_is_said_no_longer_once_a_test_is_made_or_other_runs_come(testing, take, press, connectome):
+    take(connectome)
+    for go_on in (press, lambda: testing.choice.show_runs(SUBJECTS[:3])):
+        testing.choice.put_button.click()
+        assert testing.choice.account.text().startswith("No run is selected")
+        go_on()
+        assert testing.choice.account.text() == ""
+
+
 def test_groups_stay_with_their_runs_and_a_test_of_another_connectome_goes(take, press, connectome, tmp_path):
     testing = take(connectome)
     testing.choice.take_tables(str(_table(tmp_path)))
