@@ -223,7 +223,7 @@ def _from_arrays(path: PathLike) -> Connectome:
     except FileNotFoundError:
         raise InputError(f"there is no file {path}: check its name.") from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{name} cannot be read as a connectome ({error}): copy it again, or save it anew.") from error
+        raise InputError(f"{name} cannot be read as a connectome: copy it again, or save it anew.") from error
     missing = {"matrices", "names"} - set(arrays)
     if missing:
         raise InputError(f"{name} holds no {' and no '.join(sorted(missing))}, and a connectome has them: give another file.")

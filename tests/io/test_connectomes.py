@@ -153,6 +153,9 @@ def test_what_cannot_be_written_or_read_is_told_and_leaves_all_as_it_was(tmp_pat
     (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 broken")
     with pytest.raises(InputError, match="cannot be read"):
         load_connectome(tmp_path / "broken.npz")
+    (tmp_path / "text.npz").write_text("no numbers")
+    with pytest.raises(InputError, match=r"^text\.npz cannot be read as a connectome: copy it again, or save it anew\.$"):
+        load_connectome(tmp_path / "text.npz")
     np.savez(tmp_path / "other.npz", a=1)
     with pytest.raises(InputError, match="no matrices and no names"):
         load_connectome(tmp_path / "other.npz")
