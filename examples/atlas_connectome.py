@@ -23,13 +23,15 @@ from napari_connectome.studies.connectome_of_runs import connectome_of_series, s
 
 CONFOUNDS = "simple"  # a preset of io.confounds, or names of columns; taken from the tables beside the runs
 
-parser = argparse.ArgumentParser()
-parser.add_argument("atlas", nargs="?")
-parser.add_argument("runs", nargs="*")
-parser.add_argument("--names")
-parser.add_argument("--tr", type=float)
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("atlas", nargs="?", help="an image of labels or of maps; without it, phantoms are taken")
+parser.add_argument("runs", nargs="*", help="4-D images, their confounds beside them")
+parser.add_argument("--names", help="file with the names of the regions")
+parser.add_argument("--tr", type=float, help="seconds from one volume to the next, where headers do not say")
 given = parser.parse_args()
 
+if given.atlas and not given.runs:
+    parser.error("give the runs, too")
 if given.atlas:
     atlas = nc.load_regions(given.atlas, names=given.names)
     beside = {path: "beside" if find_confounds(path) else None for path in given.runs}
@@ -45,13 +47,11 @@ read = series_of_runs(runs, atlas, nc.RegionSeries(cleaning=nc.Cleaning(detrend=
 # nilearn's correlation is that of a covariance shrunk as Ledoit and Wolf do; estimator="empirical" is plain Pearson.
 connectome = connectome_of_series(read, nc.Connectivity(kind="correlation", estimator="ledoit_wolf"))
 edges = Edges.of(connectome.mean)
-
 save_connectome(connectome, "atlas_correlation.tsv")  # and what its numbers are beside it, as .json
 save_connectome(connectome, "atlas_correlation.npz")
 save_connectome(connectome, "atlas_correlation.graphml", edges=edges.strongest(10))
 kept = pd.DataFrame({name: series.table["kept"] for name, series in zip(read.runs, read.series, strict=True)})
 write_table(read.series[0].table[["name", "x", "y", "z"]].join(kept).reset_index(), "atlas_regions.tsv")
-
 shrunk, names = connectome.shrinkage, connectome.names
 print(f"{len(names)} regions in {len(read.runs)} runs; correlations shrunk by {shrunk.min():.2f} to {shrunk.max():.2f}")
 for i, j, r in zip(edges.rows[:5], edges.columns[:5], edges.weights[:5], strict=True):

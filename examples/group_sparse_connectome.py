@@ -21,13 +21,15 @@ from napari_connectome.io.connectomes import save_connectome
 
 CONFOUNDS = "motion 6"  # a preset of io.confounds, or names of columns; taken from the tables beside the runs
 
-parser = argparse.ArgumentParser()
-parser.add_argument("maps", nargs="?")
-parser.add_argument("runs", nargs="*")
-parser.add_argument("--names")
-parser.add_argument("--tr", type=float)
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("maps", nargs="?", help="an image of maps or of labels; without it, phantoms are taken")
+parser.add_argument("runs", nargs="*", help="4-D images, their confounds beside them")
+parser.add_argument("--names", help="file with the names of the regions")
+parser.add_argument("--tr", type=float, help="seconds from one volume to the next, where headers do not say")
 given = parser.parse_args()
 
+if given.maps and not given.runs:
+    parser.error("give the runs, too")
 if given.maps:
     atlas = nc.load_regions(given.maps, names=given.names)
     beside = {path: "beside" if find_confounds(path) else None for path in given.runs}
@@ -45,7 +47,6 @@ for run in runs:  # one in memory at a time
     noise = nc.high_variance_confounds(run)
     confounds = noise if run.confounds is None else run.confounds.join(noise)
     series[run.name] = nc.region_series(run.replace(confounds=confounds), atlas, params)
-
 for method in ("group", "single"):
     how = nc.SparseConnectivity(method=method, kind="partial_correlation")
     found = nc.sparse_connectome(series.values(), how, coordinates=region_centres(atlas), subjects=list(series))
@@ -54,5 +55,5 @@ for method in ("group", "single"):
     save_connectome(found, f"sparse_{method}.tsv")  # and what its numbers are beside it, as .json
     save_connectome(found, f"sparse_{method}.graphml", edges=edges)
     print(f"{method}: {len(edges)} edges of {len(atlas.table)} regions at alpha {found.alpha:.4g}, gap {found.gap:.0e}")
-endings = ("npz", "tsv", "json", "graphml")
-print("written:", ", ".join(f"sparse_{method}.{ending}" for method in ("group", "single") for ending in endings))
+written = [f"sparse_{method}.{ending}" for method in ("group", "single") for ending in ("npz", "tsv", "json", "graphml")]
+print("written:", ", ".join(written))

@@ -42,6 +42,17 @@ def test_example_is_short(path: Path) -> None:
     assert len(path.read_text().splitlines()) < 60
 
 
+@pytest.mark.parametrize("path", [path for path in EXAMPLES if "argparse" in path.read_text()], ids=lambda path: path.stem)
+def test_example_with_arguments_explains_them_and_asks_for_what_is_missing(path: Path, tmp_path: Path) -> None:
+    said = script(path, tmp_path, "--help")
+    assert path.read_text().splitlines()[0].removeprefix('"""') in said
+    assert f"python {path.name} --names" in said
+    done = subprocess.run([sys.executable, path, "atlas.nii.gz"], cwd=tmp_path, text=True, capture_output=True, check=False)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "give the runs, too" in done.stderr
+
+
 def test_seed_to_voxel_shows_the_default_mode_network(phantom: Any, tmp_path: Path) -> None:
     (path,) = [path for path in EXAMPLES if path.stem == "seed_to_voxel_correlation"]
     script(path, tmp_path)
