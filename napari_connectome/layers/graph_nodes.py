@@ -150,6 +150,7 @@ class GraphNodes:
         color = LIT_COLOR if self._lit else NODE_COLOR
         beside = np.full(3, 0.8 * size / UNIT)  # in each of the three planes
         text = {"string": "{name}", "size": 10, "color": readable(color, viewer), "anchor": "center", "translation": beside}
+        text |= {"blending": THROUGH}  # its own: without it, what lies before a region in 3-D hides its name
         layer = Points(
             places,
             ndim=3,

@@ -99,6 +99,7 @@ class ConnectomeView(QWidget):
         self._hint_soon = panel.timer(HOVER, self._on_hint)
         self._account_soon = panel.timer(SETTLE, self._account_again)
         self._under = NOBODY
+        self._lit: tuple[str, ...] = ()  # names of what is explained
         panel.follow(self.graph.picked, self._on_node)
         panel.follow(panel.viewer.events.theme, self.graph.dress)
         self.subject_choice.activated.connect(self._draw)
@@ -251,12 +252,25 @@ class ConnectomeView(QWidget):
         """Show the matrix that is chosen, and its edges."""
         if self.connectome is None:
             return
+        lit = self._lit
         self._explain(None)
         self._take()
         self._draw_matrix()
         self._show_graph()
         if self._in_viewer:
             self.graph.hide_unconnected(self.hide_box.isChecked())
+        self._light_again(lit)
+
+    def _light_again(self, lit: tuple[str, ...]) -> None:
+        """Put the light on the regions of these names, which may stand elsewhere now; off where one is no more."""
+        assert self.connectome is not None
+        names = self.connectome.names
+        i, j = ((*map(names.index, lit), None)[:2]) if lit and set(lit) <= set(names) else (None, None)
+        self.matrix.light(*(NOBODY if i is None else (i, -1 if j is None else j)))
+        if i is not None:
+            self._explain(i, j)
+        if self._in_viewer:
+            self.graph.light(i, j, go=False)
 
     def _take(self) -> None:
         """Take the matrix that is chosen, and its strongest edges."""
@@ -421,6 +435,8 @@ class ConnectomeView(QWidget):
     def _explain(self, i: int | None, j: int | None = None) -> None:
         """Say what there is of a region or a pair; and of a pair, what its value rests on."""
         self._say(i, j)
+        assert self.connectome is not None
+        self._lit = tuple(self.connectome.names[k] for k in (i, j) if k is not None)
         self.region_map.offer(i, self.subject or 0)
         self.edge.setVisible(i is not None and j not in (None, i) and self._read is not None)
         if i is not None and j is not None and i != j and self._read is not None:

@@ -20,6 +20,9 @@ from napari_connectome.widgets.value_plot import ValuePlot
 
 Array = npt.NDArray[Any]
 
+NARROW = 90
+"""Pixels that each plot is wide at least: two stand beside each other in a narrow dock."""
+
 
 class EdgePlot(QWidget):
     """One edge, explained.
@@ -51,7 +54,8 @@ class EdgePlot(QWidget):
         layout.addWidget(self.text)
         layout.addWidget(self.series, 2)
         layout.addLayout(below, 3)
-        self.values.setMinimumWidth(100)
+        for plot in (self.series, self.pair, self.values):
+            plot.setMinimumWidth(NARROW)
         self.clear()
 
     @property

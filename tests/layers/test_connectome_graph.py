@@ -452,6 +452,16 @@ def test_who_paints_goes_on_painting(active):
     assert viewer.layers.selection == ({labels} if active else set())
 
 
+def test_names_are_read_through_what_lies_before_them():
+    viewer = with_run()
+    graph = ConnectomeGraph.of(viewer)
+    graph.show(made())
+    graph.light(1, 2)
+    named = [layer for layer in viewer.layers if isinstance(layer, Points)]
+    assert [layer.text.blending for layer in named] == ["translucent_no_depth"] * 2
+    graph.clear()
+
+
 def test_the_graph_is_seen_within_an_atlas_in_three_dimensions():
     viewer = with_run()
     labels = viewer.add_labels(np.ones(GRID.shape, np.uint8), **layer_kwargs(GRID))

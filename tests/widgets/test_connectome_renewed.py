@@ -167,3 +167,33 @@ def test_under_a_brush_nothing_is_made_anew_that_can_wait(panels):
     count = len(told)
     look.finish()  # there is nothing left to do
     assert len(told) == count
+
+
+def test_a_pair_in_the_light_stays_with_its_regions_where_others_come_and_go(panels):
+    rng = np.random.default_rng(1)
+    connectome, read = _first(rng)
+    look = panels().look
+    look.show_connectome(connectome, _regions(rng), read)
+    look.matrix.light(4, 7)
+    look.matrix.picked.emit(4, 7)
+
+    def seen():
+        lit = {layer.name: list(layer.features.get("name", ())) for layer in look.viewer.layers if "light" in layer.name}
+        return [look.connectome.names[k] for k in look.matrix.lit if k >= 0], lit.get("Regions in light", [])
+
+    def said():
+        return f"{look._values[look.matrix.lit]:.3g} ({look.subject_choice.currentText()})"
+
+    for without in ([0], [2, 13], []):
+        kept = np.setdiff1d(np.arange(R), without)
+        series = [nc.Series(one.data[:, kept], [NAMES[i] for i in kept], one.tr) for one in read.series]
+        look.renew(connectome.take(kept), None, RunSeries(tuple(series), read.runs, read.coordinates[kept]))
+        assert seen() == ([NAMES[4], NAMES[7]], [NAMES[4], NAMES[7]])
+        assert look.pair.text().startswith(f"{NAMES[4]} – {NAMES[7]}: {said()}")
+    look.subject_choice.setCurrentIndex(2)
+    look.subject_choice.activated.emit(2)
+    assert look.pair.text().startswith(f"{NAMES[4]} – {NAMES[7]}: {said()}")
+    assert look.edge.run == 1
+    look.renew(connectome.take(np.arange(5)), None, None)
+    assert seen() == ([], [])
+    assert look.pair.text() == ""

@@ -124,6 +124,10 @@ def test_runs_without_a_series_and_one_run_and_a_region_with_itself(plot):
     plot.show_run(0)
 
 
+def test_it_has_room_in_a_narrow_dock(plot):
+    assert plot.minimumSizeHint().width() <= 200
+
+
 def test_everything_is_saved(plot, tmp_path):
     for part in (plot.series, plot.pair, plot.values):
         part.to_tsv(tmp_path / part.file_name)
