@@ -135,11 +135,18 @@ def placed(
         else:
             _refuse(expected)
             found = _of_maps(regions, grid, progress)
-        if required and not any(len(voxels) for voxels in found.voxels):
-            raise InputError(f"no voxel of {run} lies in any of the regions: give regions in the space of the run.")
-        return found
-    _refuse(expected)
-    return _of_spheres(as_spheres(regions, radius, "Regions or Maps"), grid)
+    else:
+        _refuse(expected)
+        found = _of_spheres(as_spheres(regions, radius, "Regions or Maps"), grid)
+    if required and not any(len(voxels) for voxels in found.voxels):
+        raise InputError(f"no voxel of {run} lies in any of the regions: give regions in the space of the run.")
+    return found
+
+
+def require_labels(regions: Regions) -> None:
+    """One sentence for labels among which there is no region."""
+    if not len(regions.ids):
+        raise InputError("there is no region in the label image: give one with regions, or make some first.")
 
 
 def _refuse(expected: pd.DataFrame | None) -> None:
@@ -148,8 +155,7 @@ def _refuse(expected: pd.DataFrame | None) -> None:
 
 
 def _of_labels(regions: Regions, grid: Grid, expected: pd.DataFrame | None) -> PlacedRegions:
-    if not len(regions.ids):
-        raise InputError("there is no region in the label image: give one with regions, or make some first.")
+    require_labels(regions)
     table = regions.table
     if expected is not None:
         table = _all_expected(table, expected)

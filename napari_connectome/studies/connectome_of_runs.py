@@ -17,7 +17,7 @@ from napari_connectome.analyses.sparse_connectome import SparseConnectivity, spa
 from napari_connectome.analyses.subject_series import CONSTANT
 from napari_connectome.core.connectomes import Connectome
 from napari_connectome.core.errors import InputError, Progress, part, silent
-from napari_connectome.core.placed_regions import PlacedOnce
+from napari_connectome.core.placed_regions import PlacedOnce, require_labels
 from napari_connectome.core.region_centres import region_centres
 from napari_connectome.core.sources import Source
 from napari_connectome.core.values import Maps, Regions, Series
@@ -114,6 +114,8 @@ def series_of_runs(
 ) -> RunSeries:
     """Return the series of the same regions in each of several runs; the parameters are those of `connectome_of_runs`."""
     params, sources = RegionSeries.given(params), as_sources(runs)
+    if isinstance(regions, Regions) and regions.maps is None:
+        require_labels(regions)
     coordinates = region_centres(regions)  # which also looks at what was given before any run is read
     made: dict[str, Series] = {}
     failures: list[Failure] = []

@@ -44,7 +44,7 @@ def as_sources(given: Any) -> list[Source] | Iterator[Source]:
         given = [given]
     if isinstance(given, list | tuple):
         if not given:
-            raise InputError("there is no run to learn from: give one at least.")
+            raise InputError("there is no run: give one at least.")
         return list(_told_apart(given))
     if not isinstance(given, Iterable):
         raise InputError(f"the runs are of type {type(given).__name__} and each must be {KINDS}: give a list of them.")

@@ -213,6 +213,9 @@ def test_what_does_not_fit_is_one_sentence():
             region_series(run, elsewhere, RegionSeries(resample=resample))
         with pytest.raises(InputError, match="no voxel of bold lies in any of the regions"):
             region_series(run, Maps(np.ones((1, *far.shape)), far), RegionSeries(resample=resample))
+    for seeds in ([(900, 0, 0)], pd.DataFrame({"name": ["a", "b"], "x": [900.0, 0], "y": [0.0, 900], "z": 0.0})):
+        with pytest.raises(InputError, match="no voxel of bold lies in any of the regions"):
+            region_series(run, seeds)
     with pytest.raises(InputError, match="the label image has the size of bold but lies elsewhere"):
         region_series(run, elsewhere, RegionSeries(resample="never"))
     names = pd.DataFrame({"name": ["a", "b"]}, index=[2, 3])

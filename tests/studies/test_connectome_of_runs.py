@@ -12,6 +12,7 @@ from napari_connectome.core.phantom import resting_group
 from napari_connectome.studies.connectome_of_runs import connectome_of_runs, series_of_runs
 from napari_connectome.studies.learn_networks import RunsFailed
 
+EMPTY = nc.Regions(np.zeros((2, 2, 2), dtype=np.uint8), nc.Grid((2, 2, 2), np.eye(4)))
 SERIES = nc.RegionSeries(fwhm=4.0, cleaning=nc.Cleaning(high_pass=0.01))
 
 
@@ -136,9 +137,10 @@ def test_a_region_that_a_run_lacks_has_nan_there_and_a_mean_of_the_others(runs, 
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"runs": []}, "no run"),
+        ({"runs": []}, r"^there is no run: give one at least\.$"),
         ({"runs": iter([])}, "no run"),
         ({"regions": "atlas.nii"}, "centres in mm"),
+        ({"regions": EMPTY}, "^there is no region in the label image"),
         ({"series": nc.Cleaning()}, "RegionSeries"),
         ({"connectivity": nc.Cleaning()}, "Connectivity"),
     ],
