@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from napari_connectome.core.errors import InputError
+from napari_connectome.core.words import some
 from napari_connectome.io.header import stem
 from napari_connectome.io.tables import read_text
 
@@ -96,7 +97,7 @@ def _covering(names: dict[int, str], ids: Array, what: str) -> dict[int, str]:
     if missing:
         raise InputError(
             f"{what} has no name for the region {missing[0]}"
-            + (f" and {len(missing) - 1} others" if len(missing) > 1 else "")
+            + (f" and {some(len(missing) - 1, 'other')}" if len(missing) > 1 else "")
             + ": give the names that belong to the image."
         )
     listed = sorted(i for i in names if i != 0)
@@ -153,7 +154,11 @@ def _columns(lines: list[str], ids: Array, what: str) -> dict[int, str] | None:
     rows = [row for row in rows if len(row) > max(name, index or 0)]
     if index is None:
         return in_order([row[name].strip() for row in rows], ids, what)
-    found = {number: row[name].strip() for row in rows if (number := _whole(row[index])) is not None}
+    found: dict[int, str] = {}
+    for row in rows:
+        number, called = _whole(row[index]), row[name].strip()
+        if number is not None and found.setdefault(number, called) != called:
+            raise InputError(f"{what} calls the region {number} both {found[number]!r} and {called!r}: correct it.")
     if not found:
         raise InputError(f"{what} names no region: each line needs a whole number in its column {header[index]!r}.")
     return found

@@ -210,9 +210,10 @@ def test_origins_that_another_editor_saved_are_read(tmp_path):
         ("index\tname\n", "a.tsv names no region: each line needs a whole number in its column 'index'"),
         ("index\tname\nx\tFFA\n", "a.tsv names no region"),
         ("index\tname\n1\n", "a.tsv names no region"),
+        ("index\tname\n1\tFFA\n1\tOFA\n", "a.tsv calls the region 1 both 'FFA' and 'OFA': correct it"),
         ("index\tname\n1\t" + "y" * 200_000 + "\n", r"a.tsv cannot be read as a table \(field larger than field limit"),
     ],
-    ids=["header only", "no numbers", "no names", "huge"],
+    ids=["header only", "no numbers", "no names", "two names", "huge"],
 )
 def test_tables_that_name_nothing(tmp_path, text, said):
     save(_atlas({1: ("", ())}), tmp_path / "a.nii")
