@@ -235,7 +235,7 @@ def compcor(
     n = params.n_components
     if params.explained > 0:
         n = min(len(shares), int(np.searchsorted(np.cumsum(shares), params.explained)) + 1)
-    return _columns(found, n, "comp_cor", f"the tissue of {run.name}")
+    return _columns(found, n, "comp_cor", f"the voxels of the tissue of {run.name}")
 
 
 def global_signal(run: Run, mask: Volume | None = None, progress: Progress = silent) -> pd.DataFrame:

@@ -284,7 +284,7 @@ def test_what_cannot_be_computed_is_one_sentence():
         "no tissue was given": lambda: compcor(run, []),
         "the tissue is str and must be a Volume": lambda: compcor(run, "csf"),
         "the tissue is int and must be": lambda: compcor(run, [3]),
-        "the tissue of bold have 38 components and 200 were asked for: ask for fewer": lambda: compcor(
+        "the voxels of the tissue of bold have 38 components and 200 were asked for: ask for fewer": lambda: compcor(
             run, _block(), CompCor(n_components=200)
         ),
         "vary most: give a higher percentile": lambda: high_variance_confounds(run, HighVariance(percentile=0.0)),
