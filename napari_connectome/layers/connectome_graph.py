@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from napari.components import ViewerModel
-from napari.layers import Labels, Points, Surface, Vectors
+from napari.layers import Image, Labels, Layer, Points, Surface, Vectors
 from psygnal import Signal
 
 from napari_connectome.core.connectomes import Connectome
@@ -60,7 +60,8 @@ class ConnectomeGraph(OfViewer):
         self._hint: tuple[int, int] | None = None
         self._hide = False
         self.limit = 1.0
-        viewer.dims.events.ndisplay.connect(self._see)
+        for event in (viewer.dims.events.ndisplay, viewer.layers.events.inserted, viewer.layers.events.removed):
+            event.connect(self._see)
 
     @property
     def viewer(self) -> ViewerModel:
@@ -302,9 +303,11 @@ class ConnectomeGraph(OfViewer):
         return int(i)
 
     def _see(self, event: Any = None) -> None:
-        """Have the graph seen within labels, which in 3-D would hide what is in them, unless somebody chose how it is drawn."""
-        viewer = self.viewer
-        inside = viewer.dims.ndisplay == 3 and any(isinstance(each, Labels) and each.visible for each in viewer.layers)
+        """Have the graph seen within labels and maps, which hide what is in them in 3-D, unless somebody chose its look."""
+        viewer = self._viewer()
+        if viewer is None:  # its layers may outlive it
+            return
+        inside = viewer.dims.ndisplay == 3 and any(map(_hides, viewer.layers))
         for layer in (self._lines.layer(viewer), self._nodes.layer(viewer)):
             if layer is not None and layer.blending in (SOLID, THROUGH):
                 layer.blending = THROUGH if inside else SOLID
@@ -323,6 +326,11 @@ class ConnectomeGraph(OfViewer):
         row = None if dragged else self._nodes.at(self.viewer, event)
         if row is not None:
             self.picked.emit(int(self._shown[row]))
+
+
+def _hides(layer: Layer) -> bool:
+    """Whether a layer hides what lies within it in 3-D."""
+    return isinstance(layer, Image | Labels) and layer.visible and layer.blending in ("opaque", SOLID)
 
 
 def _matrix_of(connectome: Connectome, subject: int | None) -> Array:

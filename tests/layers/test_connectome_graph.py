@@ -462,6 +462,22 @@ def test_names_are_read_through_what_lies_before_them():
     graph.clear()
 
 
+def test_the_graph_is_seen_within_a_map_that_comes_in_three_dimensions():
+    viewer = with_run()
+    graph = ConnectomeGraph.of(viewer)
+    graph.show(made())
+    viewer.dims.ndisplay = 3
+    parts = graph.nodes_layer, graph.edges_layer
+    assert {layer.blending for layer in parts} == {"translucent"}
+    seed_map = viewer.add_image(np.ones(GRID.shape, np.float32), blending="translucent", **layer_kwargs(GRID))
+    assert {layer.blending for layer in parts} == {"translucent_no_depth"}
+    viewer.layers.remove(seed_map)
+    assert {layer.blending for layer in parts} == {"translucent"}
+    viewer.add_image(np.ones(GRID.shape, np.float32), blending="additive", **layer_kwargs(GRID))
+    assert {layer.blending for layer in parts} == {"translucent"}, "it hides nothing"
+    graph.clear()
+
+
 def test_the_graph_is_seen_within_an_atlas_in_three_dimensions():
     viewer = with_run()
     labels = viewer.add_labels(np.ones(GRID.shape, np.uint8), **layer_kwargs(GRID))
