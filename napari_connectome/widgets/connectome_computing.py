@@ -267,7 +267,8 @@ def _sizes(series: Sequence[Series]) -> list[str]:
         return []
     used = np.array([table["used"] for table in tables])
     kept: Array = np.array([table["kept"] for table in tables]).min(axis=0)
-    told = [f"Regions have {used.min():,} to {used.max():,} voxels."]
+    least, most = int(used.min()), int(used.max())
+    told = [f"Regions have {f'{least:,} to {most:,} voxels' if least < most else some(most, 'voxel')}."]
     lost = [str(name) for name in tables[0]["name"][kept < LOST]]
     if lost:
         told.append(f"Less than half of {_first(lost)} lies in a run.")

@@ -364,8 +364,10 @@ class ConnectomeView(QWidget):
         if n:
             share = f"The strongest {self.share.number:g} % of edges:" if self.share.number < 100 else "All edges:"
             self.account.setText(f"{share} {n:,} of {self._count:,}, from a magnitude of {self._least:.3g}.")
-        else:
+        elif self._all:
             self.account.setText("No edge is strong enough: show a larger share of them.")
+        else:
+            self.account.setText("There is no edge: no two of these regions have a value other than 0.")
 
     def save(self, path: str) -> None:
         """Save what is shown: a table or all runs in the order of the matrix, edges as a graph, or a picture of the matrix."""

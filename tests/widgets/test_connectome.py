@@ -127,6 +127,12 @@ def test_matrix_and_brain_show_the_same_edges(look, connectome, set_share, subje
         assert "No edge is strong enough" in look.account.text()
 
 
+@pytest.mark.parametrize("matrix", [np.eye(3), np.ones((1, 1)), np.full((2, 2), np.nan)])
+def test_where_there_is_no_edge_a_larger_share_is_not_asked_for(look, matrix):
+    look.show_connectome(nc.Connectome(matrix, "abc"[: len(matrix)], coordinates=np.zeros((len(matrix), 3))))
+    assert look.account.text() == "There is no edge: no two of these regions have a value other than 0."
+
+
 @pytest.mark.parametrize("how", ["as given", "network", "hemisphere", "clustering"])
 def test_the_order_is_that_of_a_script_and_kept_for_the_next_connectome(look, panel, connectome, how):
     look.order_choice.setCurrentIndex(look.order_choice.findData(how))

@@ -308,6 +308,13 @@ def test_a_run_that_is_open_with_the_labels_on_its_grid(computing, compute):
     computing.regions.layer_choice.layer = viewer.layers[-1]
     compute()
     assert computing.got[0].subjects == ("open",)
+    sizes = computing.last.kept.read.series[0].table["used"]
+    assert f"Regions have {sizes.min()} to {sizes.max()} voxels." in computing.account.text()
+    labels = np.zeros_like(first.regions.labels)
+    labels.flat[np.flatnonzero(first.regions.labels)[[0, -1]]] = 1, 2
+    computing.regions.layer_choice.layer = viewer.add_labels(labels, **layer_kwargs(first.regions.grid))
+    compute()
+    assert "Regions have 1 voxel." in computing.account.text()
     assert np.isfinite(computing.got[0].matrices).all()
 
 
