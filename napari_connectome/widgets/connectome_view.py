@@ -364,7 +364,7 @@ class ConnectomeView(QWidget):
         if n:
             share = f"The strongest {self.share.number:g} % of edges:" if self.share.number < 100 else "All edges:"
             self.account.setText(f"{share} {n:,} of {self._count:,}, from a magnitude of {self._least:.3g}.")
-        elif self._all:
+        elif np.tril(np.nan_to_num(self._values), -1).any():
             self.account.setText("No edge is strong enough: show a larger share of them.")
         else:
             self.account.setText("There is no edge: no two of these regions have a value other than 0.")

@@ -133,6 +133,12 @@ def test_where_there_is_no_edge_a_larger_share_is_not_asked_for(look, matrix):
     assert look.account.text() == "There is no edge: no two of these regions have a value other than 0."
 
 
+def test_where_the_share_is_none_a_larger_one_is_asked_for_also_of_the_next_connectome(look, connectome, set_share):
+    set_share(0.0)
+    look.show_connectome(connectome)
+    assert look.account.text() == "No edge is strong enough: show a larger share of them."
+
+
 @pytest.mark.parametrize("how", ["as given", "network", "hemisphere", "clustering"])
 def test_the_order_is_that_of_a_script_and_kept_for_the_next_connectome(look, panel, connectome, how):
     look.order_choice.setCurrentIndex(look.order_choice.findData(how))
@@ -259,7 +265,7 @@ def test_one_run_has_no_choice_of_runs_and_other_regions_take_the_place(look, pa
 def test_a_connectome_of_nothing_known_is_shown_without_edges(look, panel, connectome):
     nothing = nc.Connectome(np.full((1, 3, 3), np.nan), ["a", "b", "c"], coordinates=connectome.coordinates[:3])
     panel.computing.computed.emit(nothing)
-    assert "No edge" in look.account.text()
+    assert "no edge" in look.account.text()
     assert _shown(look) == 0
 
 
