@@ -61,11 +61,11 @@ class SparseConnectivity(Params):
         5, "Parts that the volumes are cut into; each in turn tests what was found in the others.", low=2, high=100
     )
     gap: float = param(
-        1e-6,
+        1e-8,
         "The work ends where no precisions can have an objective lower than its by more than this.",
         low=1e-10,
         high=1.0,
-        step=1e-6,
+        step=1e-8,
     )
     gap_cv: float = param(
         1e-5, "The same while alpha is chosen.", low=1e-10, high=1.0, step=1e-5, title="gap in cross-validation"

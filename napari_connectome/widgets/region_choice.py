@@ -22,7 +22,7 @@ from napari_connectome.io.load import load_maps, load_regions, open_header_only
 from napari_connectome.io.names import Names, read_names, sidecar
 from napari_connectome.layers.map_stack import is_stack, maps_of
 from napari_connectome.layers.network_sketch import SKETCH
-from napari_connectome.layers.new_regions import add_regions
+from napari_connectome.layers.new_regions import add_regions, new_grid, new_regions
 from napari_connectome.layers.seed_layer import SeedLayer, is_seeds
 from napari_connectome.layers.spatial import info, regions_of
 from napari_connectome.widgets.layer_choice import LayerChoice
@@ -34,7 +34,10 @@ Chosen = Regions | Maps | pd.DataFrame
 
 IMAGES = "Atlases (*.nii.gz *.nii *.mgz *.mgh *.mnc *.hdr *.img *.HEAD *.BRIK *.BRIK.gz);;All files (*)"
 TABLES = "Names (*.txt *.tsv *.csv *.lut);;All files (*)"
-EMPTY = "No regions yet: choose an atlas file, or open a layer of labels, of networks or of seeds."
+EMPTY = (
+    "No regions yet: choose an atlas file, press New and paint some, or open a layer of labels (3-D), of networks or of seeds."
+)
+NO_GRID = "Open a run or another image first, on whose grid regions can be painted; or choose an atlas file."
 
 
 class RegionChoice(QWidget):
@@ -81,9 +84,10 @@ class RegionChoice(QWidget):
             "Open the atlas as a layer: its regions are seen, and may be painted while the matrix follows.",
             self.open,
         )
+        self.new_button = button("New", "Add an empty labels layer on the run's grid, to paint regions in.", self.make)
         self.account = words()
         buttons = QHBoxLayout()
-        for each in (self.file_button, self.names_button, self.open_button):
+        for each in (self.file_button, self.names_button, self.open_button, self.new_button):
             each.setMinimumWidth(40)
             buttons.addWidget(each)
         column = QVBoxLayout(self)
@@ -155,6 +159,17 @@ class RegionChoice(QWidget):
             self.layer_choice.layer = add_regions(self.viewer, self._atlas, stem(self.path))
             self._on_layer()
 
+    def make(self) -> None:
+        """Add an empty layer for regions, choose it and take up the brush."""
+        grid = new_grid(self.viewer)
+        if grid is None:
+            self.account.setText(NO_GRID)
+            return
+        layer = new_regions(self.viewer, grid)
+        layer.n_edit_dimensions, layer.mode = 3, "paint"
+        self.layer_choice.layer = layer
+        self._on_layer()
+
     def _on_read(self, found: tuple[str, str, Regions | Maps]) -> None:
         self.path, self.names_path, self._atlas = found
         self.layer_choice.layer = None
@@ -184,6 +199,7 @@ class RegionChoice(QWidget):
         layer = self.layer_choice.layer
         self.names_button.setVisible(layer is None and self._atlas is not None)
         self.open_button.setVisible(layer is None and isinstance(self._atlas, Regions))
+        self.new_button.setVisible(layer is None and self._atlas is None)
         if layer is not None:
             self.account.setText(_of_layer(layer))
         elif self._atlas is None:

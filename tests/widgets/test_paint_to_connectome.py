@@ -251,3 +251,24 @@ def test_a_sparse_connectome_that_fails_says_so_until_what_was_painted_is_undone
     until(lambda: not following.busy)
     assert following.account.text() == ""
     assert panel.look.connectome.names == first.names
+
+
+def test_regions_can_be_painted_from_nothing(make_napari_viewer, spared, small_run, add_run, until):
+    viewer = make_napari_viewer(show=True)
+    _, panel = viewer.window.add_plugin_dock_widget("napari-connectome", WIDGET)
+    regions = panel.computing.regions
+    regions.new_button.click()
+    assert "Open a run" in regions.account.text()
+    assert not len(viewer.layers)
+    add_run(viewer, small_run.run, "small")
+    panel.computing.runs.add_open_runs()
+    regions.new_button.click()
+    layer = regions.layer_choice.layer
+    assert (layer.mode, layer.n_edit_dimensions, viewer.layers.selection.active) == ("paint", 3, layer)
+    assert not regions.new_button.isVisibleTo(panel)
+    for i, centre in enumerate(CENTRES[:3]):
+        write(layer, np.where(small_run.run.grid.sphere(centre, 9), i + 1, layer.data))
+    panel.computing.compute()
+    until(lambda: not panel.computing.work.busy)
+    write(layer, np.where(small_run.run.grid.sphere(CENTRES[3], 9), 4, layer.data))
+    assert len(_check(panel, layer, [small_run.run], until).names) == 4
