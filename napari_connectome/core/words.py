@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 OPENINGS = frozenset({
-    "a", "all", "an", "any", "both", "each", "every", "for", "give", "how", "if", "in", "it", "its", "merging", "no", "none",
-    "nothing", "of", "one", "only", "other", "some", "that", "the", "their", "there", "these", "they", "this", "those", "to",
-    "two", "what", "where", "you",
+    "a", "all", "alpha", "an", "any", "at", "both", "each", "every", "for", "give", "how", "if", "in", "it", "its", "merging",
+    "no", "none", "nothing", "of", "one", "only", "other", "some", "tangents", "that", "the", "their", "there", "these", "they",
+    "this", "those", "to", "two", "what", "where", "you",
 })  # fmt: skip
 """Words that sentences begin with and that are nobody's name for a file, a run or a region."""
 
