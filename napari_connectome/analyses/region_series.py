@@ -177,8 +177,10 @@ def series_before_cleaning(
         raise InputError(
             f"maps are fitted to the run as a whole and have no {params.summary}: leave the summary at mean, or give labels."
         )
-    where = _usable(run, where, kept, inside, required, part(progress, 0.1, 0.2))
-    data = _summarized(run, where, kept, params, part(progress, 0.2, 1.0))
+    data = None if inside is not None else _means_of_finite(run, where, kept, params, part(progress, 0.1, 0.5))
+    if data is None:
+        where = _usable(run, where, kept, inside, required, part(progress, 0.5, 0.6))
+        data = _summarized(run, where, kept, params, part(progress, 0.6, 1.0))
     table = where.account()
     return Series(data, list(table["name"]), run.tr, None if len(kept) == run.n_volumes else kept * run.tr, table)
 
@@ -211,6 +213,15 @@ def _on_grid(run: Run, grid: Grid, progress: Progress) -> tuple[Run, Array]:
     size = 8 if run.data.dtype.itemsize == 8 else 4
     require(run.n_volumes * inside.size * size, f"resampling {run.name} to the regions")
     return resample(run, grid, progress=progress), inside.reshape(-1)
+
+
+def _means_of_finite(run: Run, where: PlacedRegions, kept: Array, params: RegionSeries, progress: Progress) -> Array | None:
+    """Plain means, which are finite where all voxels are, so that these need no look of their own; None where some is not."""
+    if where.weights is not None or params.summary != "mean" or params.fwhm:
+        return None
+    data = _summarized(run, where, kept, params, progress)
+    there = [i for i, voxels in enumerate(where.voxels) if len(voxels)]
+    return data if there and np.isfinite(data[:, there]).all() else None
 
 
 def _usable(
