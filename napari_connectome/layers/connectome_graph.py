@@ -18,7 +18,7 @@ from napari_connectome.core.values import Maps, Regions, Volume
 from napari_connectome.core.words import some
 from napari_connectome.layers.brain_surface import BrainSurface
 from napari_connectome.layers.graph_edges import GraphEdges
-from napari_connectome.layers.graph_nodes import GraphNodes, node_size
+from napari_connectome.layers.graph_nodes import LARGER, GraphNodes, node_size
 from napari_connectome.layers.graph_places import SOLID, THROUGH, places_of, world_of
 from napari_connectome.layers.of_viewer import OfViewer
 from napari_connectome.layers.orientation import look_at
@@ -238,7 +238,7 @@ class ConnectomeGraph(OfViewer):
         assert self._light is not None
         self._show_lit_lines(tell_of_it=tell_of_it)
         regions = [each for each in self._light if each is not None]
-        self._show_regions(self._lit_nodes, np.intersect1d(regions, self._placed), 1.5 * node_size(len(self._placed)))
+        self._show_regions(self._lit_nodes, np.intersect1d(regions, self._placed), LARGER * node_size(len(self._placed)))
 
     def _show_lit_lines(self, *, tell_of_it: bool = True) -> None:
         lit, hinted = self._edges_in_light(), self._one_edge(self._hint)

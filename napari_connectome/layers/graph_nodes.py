@@ -26,6 +26,8 @@ NODES, LIT_NODES = "connectome nodes", "connectome nodes in light"
 NODE_COLOR, LIT_COLOR = "#d9dee4", "#ffd23f"
 ON_WHITE = {NODE_COLOR: "#4a5560", LIT_COLOR: "#c4400a"}
 """What their names are written in on a light canvas, where these could not be read."""
+LARGER = 1.5
+"""Diameter of a node in the light, as a multiple of the others'."""
 LARGEST, SMALLEST = 7.0, 2.5
 """Diameters of a node in mm, of few regions and of many."""
 FEW = 40
@@ -148,7 +150,8 @@ class GraphNodes:
     def _add(self, viewer: ViewerModel, features: pd.DataFrame, places: Array, size: float) -> Points:
         self._written, self._size = places.copy(), size
         color = LIT_COLOR if self._lit else NODE_COLOR
-        beside = np.full(3, 0.8 * size / UNIT)  # in each of the three planes
+        own = size / LARGER if self._lit else size  # a name in light lies upon the same name, not beside it
+        beside = np.full(3, 0.8 * own / UNIT)  # in each of the three planes
         text = {"string": "{name}", "size": 10, "color": readable(color, viewer), "anchor": "center", "translation": beside}
         text |= {"blending": THROUGH}  # its own: without it, what lies before a region in 3-D hides its name
         layer = Points(
