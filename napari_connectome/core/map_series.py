@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from napari_connectome.core.errors import Progress, silent
 from napari_connectome.core.grid import Grid
-from napari_connectome.core.weighted_sums import Weights, used_columns, weight_matrix, weighted_sums
+from napari_connectome.core.weighted_sums import Weights, filled, used_columns, weight_matrix, weighted_sums
 
 Array = npt.NDArray[Any]
 
@@ -77,6 +77,9 @@ def map_means(
 
 def _products(matrix: Any) -> Array:
     """The inner products (r × r) of the rows of a sparse matrix, most of whose values may be there."""
+    full = filled(matrix)
+    if full is not None:
+        return np.asarray(full @ full.T)
     some = [matrix[row : row + TOGETHER].toarray() for row in range(0, matrix.shape[0], TOGETHER)]
     return np.hstack([np.asarray(matrix @ rows.T) for rows in some])
 

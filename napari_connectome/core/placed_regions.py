@@ -221,7 +221,7 @@ def _centre_and_size(weights: Support, grid: Grid) -> tuple[float, ...]:
         return (np.nan, np.nan, np.nan, 0.0, 0)
     lines, i = np.divmod(voxels, grid.shape[2])
     k, j = np.divmod(lines, grid.shape[1])
-    x, y, z = grid.to_mm([float(amount @ axis) / total for axis in (i, j, k)]).tolist()
+    x, y, z = grid.to_mm([float(amount @ axis.astype(np.float64)) / total for axis in (i, j, k)]).tolist()
     return (x, y, z, total * grid.voxel_volume, len(voxels))
 
 
