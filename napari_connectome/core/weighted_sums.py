@@ -81,16 +81,12 @@ def weighted_sums(
     def add_up(rows: slice) -> None:
         for row in range(rows.start, rows.stop, step):
             some = volumes[row : min(row + step, rows.stop)]
-            block = np.empty((len(some), len(where))) if full is not None else np.empty((len(where), len(some))).T
+            block = np.empty((len(some), len(where)), order="F" if full is None else "C")
             for values, t in zip(block, some, strict=True):
                 values[:] = read(t)
             if fwhm > 0 and not np.isfinite(block).all():
                 np.nan_to_num(block, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-            with np.errstate(invalid="ignore", over="ignore"):
-                sums = None if full is None else block @ full.T
-            if sums is None or not np.isfinite(sums).all():  # NaN in a voxel is no matter of those that have no weight there
-                sums = (matrix @ block.T).T
-            out[row : row + len(some)] = sums
+            out[row : row + len(some)] = _products(block, matrix, full)
 
     for rows, _ in in_pieces(add_up, [slice(i, min(i + VOLUMES, len(volumes))) for i in range(0, len(volumes), VOLUMES)]):
         progress(rows.stop / len(volumes), doing)
@@ -101,6 +97,16 @@ def filled(matrix: Any) -> Array | None:
     """A sparse matrix (r × n) of maps that overlap, most of whose values are there, as an array; None of any other."""
     r, n = matrix.shape
     return matrix.toarray() if matrix.nnz > max(FULL * r, 1.5) * n else None
+
+
+def _products(block: Array, matrix: Any, full: Array | None) -> Array:
+    """The sums (m × r) of a block of volumes (m × n), by the matrix (r × n) as it is stored or, if there is one, the whole."""
+    if full is not None:
+        with np.errstate(invalid="ignore", over="ignore"):
+            sums = block @ full.T
+        if np.isfinite(sums).all():
+            return np.asarray(sums)
+    return np.asarray((matrix @ block.T).T)  # here NaN in a voxel is no matter of regions that have no weight there
 
 
 def reader(data: Array, grid: Grid, voxels: Array, fwhm: float) -> VoxelReader | SmoothReader:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from napari_connectome.io.header import stem
 
 OF_A_RUN = ("sub", "ses", "task", "acq", "ce", "rec", "dir", "run")
 """Entities that tell runs apart. Others say what was made of a run (space, res, desc), or are of one acquisition (echo)."""
+
+_ENTITY = re.compile(r"[A-Za-z]+-[A-Za-z0-9+]+")
 
 
 def belonging(bold: str | os.PathLike[str], folder: Path, *endings: str, of_one_run: bool = False) -> Path | None:
@@ -41,6 +43,39 @@ def belonging(bold: str | os.PathLike[str], folder: Path, *endings: str, of_one_
             if required <= own <= {_read(word) for word in entities} and (best is None or rank > best[0]):
                 best = rank, file
     return None if best is None else best[1]
+
+
+def relmat_name(runs: Sequence[str | os.PathLike[str]], atlas: str | os.PathLike[str], measure: str) -> str:
+    """What BIDS calls the matrix of one run, or of what several have in common.
+
+    Parameters
+    ----------
+    runs : sequence of path or str
+        Files, or their names without ending. Of one that has no name of BIDS the whole name is kept.
+    atlas : path or str
+        "" where there is none.
+    measure : str
+        Such as "partial_correlation".
+
+    Returns
+    -------
+    str
+        ``sub-01_task-rest_seg-Schaefer100_stat-correlation_relmat.tsv``; ``task-rest_seg-…`` of the runs of several subjects.
+    """
+    names = [stem(run) for run in runs]
+    parts = [[word for word in name.split("_") if _ENTITY.fullmatch(word) and not word.startswith("desc-")] for name in names]
+    shared = [word for word in parts[0] if all(word in other for other in parts)] if parts else []
+    if not shared and len(names) == 1:
+        shared = [_plain(names[0])]
+    own = dict(word.split("-", 1) for word in stem(atlas).split("_") if _ENTITY.fullmatch(word))
+    region = own.get("atlas") or own.get("seg") or re.sub(r"_(dseg|maps|probseg)$", "", stem(atlas))
+    words = [*shared, f"seg-{_plain(region)}" if _plain(region) else "", f"stat-{_plain(measure)}", "relmat.tsv"]
+    return "_".join(word for word in words if word)
+
+
+def _plain(text: str) -> str:
+    """Letters and digits only, as the value of an entity has to be."""
+    return re.sub(r"[^A-Za-z0-9]", "", text)
 
 
 def _read(entity: str) -> str:

@@ -20,6 +20,7 @@ from napari_connectome.core.errors import InputError, Progress
 from napari_connectome.core.orderings import ORDERS, Ordering, order_of
 from napari_connectome.core.values import Maps, Regions
 from napari_connectome.core.words import as_sentence, some
+from napari_connectome.io.bids import relmat_name
 from napari_connectome.io.connectomes import save_connectome
 from napari_connectome.layers.connectome_graph import STRONGEST, ConnectomeGraph
 from napari_connectome.layers.time_axis import set_time
@@ -382,9 +383,18 @@ class ConnectomeView(QWidget):
         else:
             save_connectome(connectome.take(ordering.order), path, subject=self.subject, provenance=self._provenance)
 
+    def _file_name(self) -> str:
+        """The name that is offered."""
+        connectome = self.connectome
+        assert connectome is not None
+        runs = connectome.subjects if self.subject is None else [connectome.subjects[self.subject]]
+        return relmat_name(
+            runs, str(self._provenance.get("regions", "")), "fisher_z" if connectome.fisher_z else connectome.kind
+        )
+
     def _ask(self) -> None:
         with told(show_warning):
-            if path := ask_path(self, "Save the connectome", "connectome_relmat.tsv", FILES):
+            if path := ask_path(self, "Save the connectome", self._file_name(), FILES):
                 self.save(path)
 
     # -- from the matrix to the brain and back ------------------------------------------------------------------------

@@ -336,3 +336,23 @@ def test_a_clustering_that_takes_long_is_found_beside_the_window(look, connectom
     choose("as given")
     assert not look._ordering_work.busy
     np.testing.assert_array_equal(look.matrix.order, np.arange(R))
+
+
+def test_the_name_that_is_offered_is_that_of_the_run_and_its_atlas(look, connectome, monkeypatch, tmp_path):
+    from napari_connectome.widgets import connectome_view
+
+    offered = []
+    monkeypatch.setattr(connectome_view, "ask_path", lambda parent, title, name, files: offered.append(name))
+    runs = nc.Connectome(
+        connectome.matrices, connectome.names, coordinates=connectome.coordinates,
+        subjects=[f"sub-{i}_task-rest_bold" for i in (1, 2, 3)],
+    )  # fmt: skip
+    look.show_connectome(runs, provenance={"regions": "atlas-Mine_dseg.nii.gz"})
+    look.save_button.click()
+    look.subject_choice.setCurrentIndex(2)
+    look.subject_choice.activated.emit(2)
+    look.save_button.click()
+    assert offered == [
+        "task-rest_seg-Mine_stat-correlation_relmat.tsv",
+        "sub-2_task-rest_seg-Mine_stat-correlation_relmat.tsv",
+    ]
