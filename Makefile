@@ -1,5 +1,6 @@
 # make demo    the plugin at work on the sample run (without a display: pictures and files in demo/)
-# make test    all tests, those of the real window included
+# make test    the tests, those of the real window included, on all processors; ARGS="tests/core -k cosine" for some of them
+# make test-all    with the expensive ones, more random cases, and in random order
 # make check   ruff, mypy, import-linter
 # make bench   side by side with nilearn (ARGS=--full for the large run too, ARGS=--help for more)
 # make clean   removes what the other commands made, except .venv; make distclean removes that too
@@ -12,12 +13,18 @@ BIN := $(VENV)/bin
 PYTHON ?=
 ARGS ?=
 
-# Tests and benchmarks open real windows: on a screen of their own, so that none pops up on yours.
+# The demo and the benchmarks open real windows: on a screen of their own, so that none pops up on yours.
 ifeq ($(shell uname -s),Linux)
 OWN_SCREEN := env -u WAYLAND_DISPLAY QT_QPA_PLATFORM=xcb xvfb-run -a -s "-screen 0 1600x1000x24"
 endif
 
-.PHONY: demo test check bench clean distclean
+# Tests open windows on screens that they start themselves. One process a processor, one thread a process: more would wait
+# for each other.
+TESTS := env -u DISPLAY -u WAYLAND_DISPLAY $(BIN)/python -m pytest
+WORKERS := --numprocesses=logical --maxprocesses=4 --dist=loadfile
+ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
+
+.PHONY: demo test test-all check bench clean distclean
 
 demo: $(VENV)/.plugin
 ifneq ($(DISPLAY)$(WAYLAND_DISPLAY),)
@@ -29,8 +36,18 @@ else
 endif
 
 test: $(VENV)/.tools
-	tools/display-libraries xvfb xauth
-	$(OWN_SCREEN) $(BIN)/python -m pytest $(ARGS)
+	tools/display-libraries xvfb
+ifeq ($(ARGS),)
+	$(ONE_THREAD) $(TESTS) $(WORKERS) -m "not nightly and not alone"
+	$(TESTS) -m "alone and not nightly"
+else
+	$(TESTS) $(ARGS)
+endif
+
+test-all: $(VENV)/.tools
+	tools/display-libraries xvfb
+	HYPOTHESIS_PROFILE=nightly $(ONE_THREAD) $(TESTS) $(WORKERS) -p randomly -m "not alone" $(ARGS)
+	HYPOTHESIS_PROFILE=nightly $(TESTS) -p randomly -m alone $(ARGS)
 
 check: $(VENV)/.tools
 	$(BIN)/ruff check

@@ -1,4 +1,4 @@
-"""What every test relies on: settings of its own, the real data where there are any, and a check that nothing keeps running.
+"""What every test relies on: a screen, settings of its own, phantoms, the real data, and a check that nothing keeps running.
 
 A test of the window must leave nothing behind: no worker, no thread, no active timer, no widget of ours. A thing left over does
 no harm to the test that left it and crashes one much later, so it is reported here, at once, with what usually causes it.
@@ -10,6 +10,7 @@ import atexit
 import gc
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -19,6 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 # Before anything imports napari, which reads these when it is imported: the settings of whoever runs the tests stay untouched.
@@ -27,18 +29,57 @@ atexit.register(shutil.rmtree, _SETTINGS, ignore_errors=True)
 os.environ["NAPARI_CONFIG"] = str(Path(_SETTINGS) / "settings.yaml")
 os.environ["NAPARI_ENSURE_PLUGIN_MAIN_THREAD"] = "1"
 
+# Every property is tried as often as the profile says, so no test says a number: `HYPOTHESIS_PROFILE=nightly` tries more.
+_ANY_MACHINE = {
+    "deadline": None,  # a machine that does other things may take any time
+    "suppress_health_check": [hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture],
+}
+hypothesis.settings.register_profile("fast", max_examples=25, derandomize=True, **_ANY_MACHINE)
+hypothesis.settings.register_profile("nightly", max_examples=200, print_blob=True, **_ANY_MACHINE)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
+
+pytest_plugins = ["tests.windows"]
+
 _GUI = {"qtbot", "qapp", "make_napari_viewer", "make_napari_viewer_proxy"}
 _PACKAGE = str(Path(__file__).resolve().parents[1] / "napari_connectome") + os.sep
 _PATIENCE = 3.0  # seconds something may take to end by itself once its test is over
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each process that runs tests a screen of its own, where there is no display and Xvfb is installed."""
+    distributes = config.getoption("dist", "no") != "no" and not hasattr(config, "workerinput")
+    if distributes or not sys.platform.startswith("linux") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        return
+    if server := shutil.which("Xvfb"):
+        _open_screen(server)
+
+
+def _open_screen(server: str) -> None:
+    """Start a virtual screen that ends with this process."""
+    reading, writing = os.pipe()
+    arguments = ["-displayfd", str(writing), "-screen", "0", "1600x1000x24", "-nolisten", "tcp", "-noreset"]
+    screen = subprocess.Popen([server, *arguments], pass_fds=[writing], stderr=subprocess.DEVNULL)
+    os.close(writing)
+    atexit.register(screen.terminate)
+    with os.fdopen(reading) as answer:
+        number = answer.readline().strip()
+    if not number:
+        pytest.exit(f"{server} did not start", returncode=3)
+    os.environ |= {"DISPLAY": f":{number}", "QT_QPA_PLATFORM": "xcb"}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the tests of the window where there is no display, instead of letting Qt abort the whole run."""
+    """Files of the window come first: they take longest, and two workers end at the same time when the short ones come last.
+
+    Where there is no display, skip them instead of letting Qt abort the whole run.
+    """
+    window = {item.path for item in items if _uses_qt(item)}
+    items.sort(key=lambda item: item.path not in window)
     if not sys.platform.startswith("linux") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         return
     for item in items:
         if _uses_qt(item):
-            item.add_marker(pytest.mark.skip(reason="needs a display: `make test` provides one (xvfb-run)"))
+            item.add_marker(pytest.mark.skip(reason="needs a display: `make test` provides one (Xvfb)"))
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from nilearn import image
 
@@ -62,7 +62,6 @@ def _up_to_sign(found, theirs, tolerance=1e-8):
     np.testing.assert_allclose(found, theirs * signs, atol=tolerance)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.integers(0, 1000), st.integers(1, 6), st.sampled_from([8.0, 12.5, 30.0, 100.0]), st.booleans(), st.booleans())
 def test_high_variance_components_are_nilearn_s(seed, n, percentile, detrend, masked):
     run, mask = _run(seed), _block() if masked else None
@@ -113,7 +112,6 @@ def _reference(run, inside, high_pass, normalize, kept):
     return u, s**2 / (s**2).sum()
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
 @given(
     st.integers(0, 1000),
     st.integers(1, 8),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -21,7 +21,6 @@ def moves(column):
     return np.ptp(column) > 0
 
 
-@settings(max_examples=150, deadline=None)
 @given(VALUES, st.floats(1e-3, 1e3), st.floats(-1e3, 1e3), st.floats(0, 50))
 def test_influence_is_what_leaving_out_each_volume_changes(data, scale, shift, share):
     account = edge_account(series(data * scale + shift), 0, 2, EdgeAccounting(left_out=share))
@@ -48,7 +47,6 @@ def test_influence_is_what_leaving_out_each_volume_changes(data, scale, shift, s
         assert held[rows].min() >= held[others].max() - 1e-9
 
 
-@settings(max_examples=50, deadline=None)
 @given(VALUES)
 def test_both_ways_are_the_same_and_a_region_is_one_with_itself(data):
     there, back = (edge_account(series(data), *pair) for pair in ((0, 1), (1, 0)))
@@ -58,7 +56,6 @@ def test_both_ways_are_the_same_and_a_region_is_one_with_itself(data):
     assert np.isnan(itself) or itself == pytest.approx(1)
 
 
-@settings(max_examples=50, deadline=None)
 @given(VALUES, st.sets(st.integers(0, 39), max_size=8))
 def test_volumes_without_a_value_are_as_if_they_were_not_there(data, missing):
     missing = sorted(k for k in missing if k < len(data))

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -49,7 +49,6 @@ def _testable(groups, test):
     return bool(np.tril((counts >= 2).all(axis=0), k=-1).any())
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 9999),
     sizes=st.tuples(st.integers(3, 9), st.integers(3, 9)),
@@ -84,7 +83,6 @@ def test_each_edge_is_scipy_s_of_the_subjects_that_have_it(seed, sizes, r, kind,
     assert {"n"} <= set(table) if len(found.n) == 1 else {"n_1", "n_2"} <= set(table)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 9999), holes=st.integers(0, 4), test=st.sampled_from(["equal_variance", "welch", "paired"]))
 def test_groups_exchanged_change_the_sign_and_subjects_exchanged_nothing(seed, holes, test):
     first, second = group(seed, 6, 5, holes=holes), group(seed + 1, 6, 5, holes=holes)

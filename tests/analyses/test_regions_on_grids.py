@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, reject, settings
+from hypothesis import given, reject
 from hypothesis import strategies as st
 from nilearn.image import resample_to_img
 from nilearn.maskers import NiftiLabelsMasker, NiftiMapsMasker
@@ -49,7 +49,6 @@ def _labels(grid, seed, ids=(2, 3, 7, 300)):
     return Regions(labels, grid)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
 @given(grids(), st.integers(0, 99))
 def test_labels_are_taken_from_the_nearest_voxel_as_nilearn_does_and_the_lost_keep_their_column(grid, seed):
     run, regions = _run(), _labels(grid, seed)
@@ -71,7 +70,6 @@ def test_labels_are_taken_from_the_nearest_voxel_as_nilearn_does_and_the_lost_ke
     assert found.table["voxels"].tolist() == [(regions.labels == i).sum() for i in regions.ids]
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
 @given(grids(), st.integers(0, 99))
 def test_maps_are_interpolated_as_nilearn_does(grid, seed):
     rng = np.random.default_rng(seed)
@@ -87,7 +85,6 @@ def test_maps_are_interpolated_as_nilearn_does(grid, seed):
     assert found.table["voxels"].tolist() == [np.count_nonzero(image) for image in maps]
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
 @given(grids(), st.integers(0, 99))
 def test_the_run_is_brought_to_the_regions_on_request_and_what_lies_beyond_it_is_left_out(grid, seed):
     """nilearn counts as 0 what lies beyond the run."""
@@ -162,7 +159,6 @@ def test_a_weighted_mean_is_one_and_keeps_what_overlaps_mixed():
         np.testing.assert_allclose(of_maps.data, of_labels.data, rtol=1e-10)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.sets(st.integers(1, 9), min_size=1, max_size=8))
 def test_regions_a_subject_lacks_are_nan_with_their_name(missing):
     atlas = Regions(np.random.default_rng(0).integers(0, 10, GRID.shape).astype(np.uint8), GRID)

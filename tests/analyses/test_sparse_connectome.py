@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from nilearn.connectome import GroupSparseCovariance, GroupSparseCovarianceCV, group_sparse_cov
 from sklearn.covariance import GraphicalLassoCV
@@ -152,7 +152,6 @@ def test_of_alphas_that_are_given_the_best_is_taken_as_nilearn_and_scikit_learn_
     assert {f"alpha {i} of 4, fold 5 of 5" for i in range(1, 5)} <= {doing for _, doing in told}
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
 @given(st.integers(0, 1000), st.randoms(use_true_random=False), st.sampled_from(["group", "single"]))
 def test_the_order_of_regions_and_subjects_does_not_matter(seed, random, method):
     given_series = people(seed=seed, s=3, r=5)

@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_connectome.core.brain_mesh import CLOSING, STEP, brain_mesh
 from napari_connectome.core.errors import InputError
 from napari_connectome.core.grid import Grid
 
-many = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 TILT = np.array([[0.98, -0.17, 0.1], [0.17, 0.98, 0.05], [-0.1, -0.05, 0.99]])
 
 
@@ -40,7 +39,6 @@ def is_closed(faces):
     return np.all(np.unique(sides, axis=0, return_counts=True)[1] == 2)
 
 
-@many
 @given(grids(), st.floats(30, 55), st.booleans())
 def test_the_surface_of_a_ball_is_a_sphere_in_mm_and_a_hollow_one_is_filled(grid, radius, hollow):
     far = distance(grid)
@@ -51,7 +49,6 @@ def test_the_surface_of_a_ball_is_a_sphere_in_mm_and_a_hollow_one_is_filled(grid
     assert is_closed(faces)
 
 
-@many
 @given(grids(), st.integers(0, 10_000))
 def test_any_voxel_alone_has_a_surface_around_it(grid, seed):
     inside = np.zeros(grid.shape, np.uint8)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from nilearn.connectome import sym_matrix_to_vec, vec_to_sym_matrix
 
@@ -40,7 +40,6 @@ CASES = {
 FIELDS = ("shrinkage", "coordinates", "subjects", "centre", "fisher_z")
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
 @given(**CASES)
 def test_vectors_are_nilearn_s_and_lead_back(seed, s, r, kind, holes):
     whole = example(seed, s, r, kind, holes)
@@ -79,7 +78,6 @@ def test_without_a_diagonal_that_of_correlations_is_1_and_others_are_asked_for()
             make()
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
 @given(**CASES, order=st.randoms(use_true_random=False))
 def test_subjects_and_regions_are_taken_with_all_that_is_theirs(seed, s, r, kind, holes, order):
     whole = example(seed, s, r, kind, holes)
@@ -97,7 +95,6 @@ def test_subjects_and_regions_are_taken_with_all_that_is_theirs(seed, s, r, kind
     np.testing.assert_array_equal(moved.coordinates, whole.coordinates[rows])
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
 @given(**CASES)
 def test_the_mean_is_of_those_that_are_known(seed, s, r, kind, holes):
     whole = example(seed, s, r, kind, holes)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_connectome.core.design import Design, Timing, design_of_events, design_of_labels, design_of_table
@@ -61,7 +61,6 @@ def test_chunks_are_whole_numbers(column, chunks, whole):
     assert design_of_labels(table, 3, 2.0).chunks.tolist() == whole
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     stretches=st.lists(st.integers(1, 7), min_size=1, max_size=6),
     delay=st.floats(-30, 30),
@@ -147,7 +146,6 @@ def by_the_word(events, n_volumes, tr, timing):
     return labels
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     seed=st.integers(0, 100000),
     n_volumes=st.integers(1, 60),

@@ -1,7 +1,7 @@
 """False discoveries: q as scipy's, and what is found at a rate is what has no larger q."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import false_discovery_control
@@ -11,7 +11,6 @@ from napari_connectome.core.discoveries import discoveries, q_values
 P = arrays(np.float64, st.integers(0, 60), elements=st.one_of(st.floats(0, 1), st.sampled_from([0.0, 0.01, 0.02, 1.0])))
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
 @given(P, st.integers(0, 3), st.randoms(use_true_random=False))
 def test_q_is_scipy_s_and_what_is_no_test_changes_none(p, holes, order):
     expected = false_discovery_control(p) if len(p) else p
@@ -22,7 +21,6 @@ def test_q_is_scipy_s_and_what_is_no_test_changes_none(p, holes, order):
     assert np.isnan(q_values(holed)[np.isnan(holed)]).all()
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
 @given(P, st.floats(0, 0.5))
 def test_what_is_found_has_no_larger_q(p, alpha):
     ordered = np.sort(p)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from nilearn._utils.param_validation import check_threshold
@@ -28,7 +28,6 @@ def pairs(edges):
     return set(zip(edges.rows.tolist(), edges.columns.tolist(), strict=True))
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
 @given(matrices())
 def test_every_pair_with_a_number_is_there_once_strongest_first(matrix):
     edges = Edges.of(matrix)
@@ -43,7 +42,6 @@ def test_every_pair_with_a_number_is_there_once_strongest_first(matrix):
         assert (np.diff(edges.rows[tied] * len(matrix) + edges.columns[tied]) > 0).all()
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
 @given(matrices(), st.floats(0, 1.2))
 def test_above_keeps_what_is_as_large_and_no_zeros(matrix, value):
     edges = Edges.of(matrix)
@@ -52,7 +50,6 @@ def test_above_keeps_what_is_as_large_and_no_zeros(matrix, value):
     assert len(kept) == ((np.abs(edges.weights) >= value) & (edges.weights != 0)).sum()
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
 @given(matrices(), st.floats(0, 100), st.floats(0, 100))
 def test_more_percent_keep_all_that_fewer_kept(matrix, a, b):
     edges = Edges.of(matrix)
@@ -70,7 +67,6 @@ def drawn(matrix, threshold):
     return sorted(kept[kept.nonzero()].tolist())
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
 @given(matrices(holes=False), st.sampled_from([0.5, 5.0, 20.0, 50.0, 75.0, 99.0]), st.floats(0, 0.6))
 def test_they_are_those_plot_connectome_draws(matrix, percent, value):
     edges = Edges.of(matrix)
@@ -96,7 +92,6 @@ def test_a_share_is_a_share(percent):
     assert Edges.of(np.eye(1)).limit(20) == 0
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
 @given(matrices(), st.floats(0, 100) | st.sampled_from([0.0, 5.0, 50.0, 100.0]))
 def test_the_strongest_are_the_same_without_sorting_the_others(matrix, percent):
     every = Edges.of(matrix)

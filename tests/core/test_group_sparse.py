@@ -2,15 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from nilearn.connectome import group_sparse_cov as theirs
 from sklearn.covariance import graphical_lasso
 
 from napari_connectome.core.group_sparse import group_sparse, largest_alpha, objective, score
-
-MANY = settings(max_examples=60, deadline=None, derandomize=True)
-FEW = settings(max_examples=15, deadline=None, derandomize=True)
 
 
 def problem(seed, s, r, t, size=1.0):
@@ -38,7 +35,6 @@ def _with(given_problem, share):
     return covariances, shares, share * largest_alpha(covariances, shares)
 
 
-@MANY
 @given(problems, shares_of_largest)
 def test_it_stops_at_the_gap_which_is_one(given_problem, share):
     covariances, shares, alpha = _with(given_problem, share)
@@ -51,7 +47,6 @@ def test_it_stops_at_the_gap_which_is_one(given_problem, share):
         assert found.objective <= objective(other, covariances, shares, alpha) + found.gap
 
 
-@MANY
 @given(problems, shares_of_largest)
 def test_the_conditions_of_the_best_hold(given_problem, share):
     """Inverse less covariance, times the share, is alpha long and along a pair's precisions; no longer where these are 0."""
@@ -71,7 +66,6 @@ def test_the_conditions_of_the_best_hold(given_problem, share):
     assert np.sqrt((slope**2).sum(axis=0))[~there].max(initial=0) <= alpha + close
 
 
-@MANY
 @given(problems)
 def test_from_the_largest_alpha_on_nothing_is_connected_and_just_below_it_one_pair(given_problem):
     covariances, shares = given_problem
@@ -81,7 +75,6 @@ def test_from_the_largest_alpha_on_nothing_is_connected_and_just_below_it_one_pa
     assert group_sparse(covariances, shares, 0.97 * largest, gap=1e-9).precisions[:, off].any()
 
 
-@MANY
 @given(problems, shares_of_largest, st.randoms(use_true_random=False))
 def test_the_order_of_regions_and_subjects_does_not_matter(given_problem, share, random):
     covariances, shares, alpha = _with(given_problem, share)
@@ -94,7 +87,6 @@ def test_the_order_of_regions_and_subjects_does_not_matter(given_problem, share,
     assert again.objective == pytest.approx(found.objective, abs=1e-8)
 
 
-@MANY
 @given(problems, shares_of_largest, shares_of_largest)
 def test_where_it_begins_does_not_matter(given_problem, share, other):
     covariances, shares, alpha = _with(given_problem, share)
@@ -105,7 +97,6 @@ def test_where_it_begins_does_not_matter(given_problem, share, other):
     assert warm.objective == pytest.approx(cold.objective, abs=3e-8)
 
 
-@FEW
 @given(problems, shares_of_largest)
 def test_no_objective_of_nilearn_s_is_lower_and_both_count_alike(given_problem, share):
     covariances, shares, alpha = _with(given_problem, share)

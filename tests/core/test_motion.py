@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from nilearn.interfaces.fmriprep.load_confounds_scrub import optimize_scrub
 
@@ -37,7 +37,6 @@ def test_thresholds():
     assert keep_still(np.zeros(3), 0.5, shortest=10).all()
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.lists(st.booleans(), min_size=10, max_size=40), st.integers(1, 8))
 def test_short_stretches_go_as_in_nilearn(moved, shortest):
     moved = np.array(moved)

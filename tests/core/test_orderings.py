@@ -6,7 +6,7 @@ from types import ModuleType
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_connectome.core.connectomes import Connectome
@@ -41,7 +41,6 @@ def reorder_matrix(monkeypatch):
     return module.reorder_matrix
 
 
-@settings(max_examples=60, deadline=None)
 @given(r=SIZES, seed=SEEDS, how=st.sampled_from(ORDERS), networks=st.lists(st.sampled_from("abc"), min_size=25, max_size=25))
 def test_every_order_holds_each_region_once_and_blocks_are_of_one_kind(r, seed, how, networks):
     given_names = [f"{'LR'[i % 2]}H_{networks[i]}_{i}" for i in range(r)]
@@ -72,7 +71,6 @@ def test_clustering_is_that_of_nilearn(reorder_matrix):
         assert list(one.take(order).names) == reorder_matrix(one.matrices[1], list(one.names), "average")[1]
 
 
-@settings(max_examples=40, deadline=None)
 @given(r=st.integers(3, 20), seed=SEEDS, missing=st.sets(st.integers(0, 19), max_size=5))
 def test_regions_without_a_value_are_last_and_do_not_change_the_order_of_the_others(r, seed, missing):
     whole = connectome(r, seed)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_connectome import Grid, Maps, Regions
@@ -13,7 +13,6 @@ PLACE = st.tuples(st.integers(0, 10), st.integers(0, 12), st.integers(0, 11))
 
 
 @given(PLACE, PLACE, st.floats(0.5, 2.0), st.sampled_from([-1.0, 1.0]))
-@settings(max_examples=60, deadline=None)
 def test_a_map_of_two_blobs_is_where_the_stronger_one_is(strong, weak, width, sign):
     at = np.stack(np.indices(GRID.shape), axis=-1)
     blob = np.exp(-((at - strong) ** 2).sum(-1) / (2 * width**2))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_connectome.analyses.edge_test import edge_test
@@ -22,7 +22,6 @@ def runs(seed, s, r=4, kind="correlation", holes=0):
     return Connectome(lower + lower.transpose(0, 2, 1) + np.eye(r), names, kind, rng.random(s), rng.random((r, 3)))
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 9999),
     whose=st.lists(st.sampled_from("abc"), min_size=1, max_size=8),
@@ -49,7 +48,6 @@ def test_each_subject_has_the_mean_of_its_runs_that_know_it(seed, whose, kind, h
     np.testing.assert_array_equal(group.coordinates, given_.coordinates)
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 9999), holes=st.integers(0, 3))
 def test_subjects_of_one_run_each_are_tested_as_they_are(seed, holes):
     given_ = runs(seed, 7, holes=holes)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_connectome.core.errors import InputError
@@ -20,7 +20,6 @@ def covariances(seed, s, r, spread=1.0):
 CASES = {"seed": st.integers(0, 9999), "s": st.integers(1, 9), "r": st.integers(1, 12)}
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
 @given(**CASES)
 def test_the_directions_to_all_sum_to_0_at_it(seed, s, r):
     given_ = covariances(seed, s, r, 0.6)
@@ -30,7 +29,6 @@ def test_the_directions_to_all_sum_to_0_at_it(seed, s, r):
     assert np.linalg.norm(tangents(given_, centre).mean(axis=0)) < NEAR * r * r + 1e-9
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
 @given(**CASES)
 def test_tangents_lead_back(seed, s, r):
     given_, centre = covariances(seed, s, r), covariances(seed + 1, 1, r)[0]
@@ -39,7 +37,6 @@ def test_tangents_lead_back(seed, s, r):
     assert np.abs(tangents(centre[None], centre)).max() < 1e-8
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
 @given(**CASES, scale=st.floats(1e-6, 1e6))
 def test_it_follows_what_mixes_scales_and_inverts(seed, s, r, scale):
     """To the limit at which steps end."""

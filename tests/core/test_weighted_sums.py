@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_connectome.core import weighted_sums as sums
@@ -12,7 +12,6 @@ from napari_connectome.core.threads import two_threads
 GRID = Grid((5, 6, 7), np.diag([3.0, 3.0, 3.0, 1.0]))
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
     r=st.integers(1, 12),

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_connectome import Connectome, SparseConnectome, load_connectome, save
@@ -16,7 +16,6 @@ from napari_connectome.core.errors import InputError
 from napari_connectome.io.connectomes import GRAPHML, save_connectome
 
 NAMES = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=0, max_size=12)
-MORE = {"suppress_health_check": [HealthCheck.function_scoped_fixture], "deadline": None, "max_examples": 60}
 
 
 def connectome(s=2, r=5, seed=0, names=None, gaps=False, **more):
@@ -38,7 +37,6 @@ def same(a, b):
     assert (a.names, a.subjects, a.kind, a.fisher_z) == (b.names, b.subjects, b.kind, b.fisher_z)
 
 
-@settings(**MORE)
 @given(
     names=st.lists(NAMES, min_size=1, max_size=6),
     kind=st.sampled_from(KINDS),

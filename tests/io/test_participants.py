@@ -1,7 +1,7 @@
 """Participants: whose a run is, and which group a table puts it in."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_connectome.core.errors import InputError
@@ -38,7 +38,6 @@ def test_the_table_of_a_data_set_is_found_beside_its_runs(path, tmp_path):
     assert find_participants("/nowhere/at/all.nii.gz") is None
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
 @given(ids=st.lists(st.integers(1, 400), min_size=1, max_size=9, unique=True), data=st.data())
 def test_however_ids_are_written_the_line_is_the_subject_s(ids, data):
     write = data.draw(st.sampled_from(["sub-{:03d}", "sub-{}", "{:03d}", "{}"]))

@@ -9,7 +9,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from nilearn.maskers import NiftiLabelsMasker
 
@@ -57,7 +57,6 @@ def _atlas(table):
     return Regions(labels.reshape(GRID.shape), GRID, frame, {i: found for i, (_, found) in table.items()})
 
 
-@settings(deadline=None, max_examples=150)
 @given(tables)
 @example({7: ("", (FACES,)), 9170: ("n/a", ()), 300: ("a\tb", (FACES, HOUSES)), 1: ('"', ())})
 @example({1: ("0", ())})

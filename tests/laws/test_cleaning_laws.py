@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_connectome.core.cleaning import Cleaning, clean, cleaning_matrix
@@ -42,7 +42,6 @@ def close(a, b, scale=1.0):
     np.testing.assert_allclose(a, b, rtol=0, atol=1e-11 * scale)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
 @given(cases)
 def test_linear_and_equal_to_its_matrix(case):
     cleaning, rest, rng = drawn(case)
@@ -55,7 +54,6 @@ def test_linear_and_equal_to_its_matrix(case):
     close(cleaned, matrix @ (2.5 * x - 4 * y), 10)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
 @given(cases)
 def test_averaging_and_cleaning_commute(case):
     cleaning, rest, rng = drawn(case)
@@ -64,7 +62,6 @@ def test_averaging_and_cleaning_commute(case):
     close(clean(series @ weights, TR, cleaning, **rest), clean(series, TR, cleaning, **rest) @ weights, 1e4)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
 @given(cases)
 def test_columns_are_cleaned_each_by_itself(case):
     cleaning, rest, rng = drawn(case)
@@ -76,7 +73,6 @@ def test_columns_are_cleaned_each_by_itself(case):
     close(clean(series * 3 + 7, TR, cleaning, **rest), together, 100)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
 @given(cases)
 def test_what_is_left_is_orthogonal_to_the_cleaned_confounds(case):
     cleaning, rest, rng = drawn(case)

@@ -9,7 +9,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from nibabel.orientations import apply_orientation, inv_ornt_aff
 from scipy.spatial.transform import Rotation
@@ -124,7 +124,6 @@ def _write_plainly(folder: Path, file: dict) -> Path:
 
 
 @given(files())
-@settings(max_examples=80, deadline=None)
 def test_read_write_read_keeps_values_in_mm(file):
     with tempfile.TemporaryDirectory() as folder:
         path = _write_plainly(Path(folder), file)
@@ -163,7 +162,6 @@ def test_read_write_read_keeps_values_in_mm(file):
     st.floats(1e-6, 1e4),
     st.floats(-1e8, 1e8),
 )
-@settings(max_examples=60, deadline=None)
 def test_scaled_integers_keep_their_steps(kind, slope, inter):
     """Neighbouring stored integers are a step apart after reading, however large the intercept."""
     reach = np.iinfo(kind)

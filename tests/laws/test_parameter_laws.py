@@ -9,7 +9,7 @@ from typing import get_type_hints
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import napari_connectome as nc
@@ -55,7 +55,6 @@ def test_a_number_has_a_lower_bound_and_takes_no_nonsense(kind, field):
 
 
 @pytest.mark.parametrize(("kind", "field"), NUMBERS)
-@settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.one_of(st.floats(), st.integers(), st.floats(width=32).map(np.float32), st.integers(-9, 9).map(np.int8)))
 def test_a_number_that_is_taken_is_within_its_bounds_and_a_plain_one(kind, field, value):
     try:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import napari_connectome as nc
@@ -45,7 +45,6 @@ MAKE = {
 
 
 @pytest.mark.parametrize("what", MAKE)
-@settings(max_examples=8, deadline=None, derandomize=True)
 @given(names=NAMES)
 def test_doubled_names_change_no_number(what, names):
     make, number = MAKE[what]
@@ -56,7 +55,6 @@ def test_doubled_names_change_no_number(what, names):
 
 
 @pytest.mark.parametrize("ending", ["tsv", "csv", "npz", "graphml"])
-@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names=NAMES)
 def test_doubled_names_are_written_and_read_back(tmp_path, ending, names):
     wanted = nc.connectome(group(names)[0])
@@ -71,7 +69,6 @@ def test_doubled_names_are_written_and_read_back(tmp_path, ending, names):
         np.testing.assert_array_equal(again.matrices, wanted.matrices)
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
 @given(names=NAMES)
 def test_series_of_regions_have_names_that_are_all_different_and_begin_with_those_given(names):
     """In every subject the same, also in one that lacks a region."""

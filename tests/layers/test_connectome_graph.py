@@ -5,7 +5,7 @@ import weakref
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from napari.components import ViewerModel
 from napari.layers import Points, Vectors
@@ -23,7 +23,6 @@ from napari_connectome.layers.spatial import layer_kwargs, to_world
 GRID = Grid((20, 24, 22), [[4, 0, 0, -42], [0, 4, 0, -60], [0, 0, 4, -30], [0, 0, 0, 1]])
 _TILT = np.array([[0.98, -0.17, 0.1], [0.17, 0.98, 0.05], [-0.1, -0.05, 0.99]]) @ np.diag([3.0, 3.0, 4.0])
 OBLIQUE = Grid((18, 24, 22), np.vstack([np.column_stack([_TILT, [-30, -40, -30]]), [0, 0, 0, 1]]))
-many = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def made(r=12, s=1, seed=0, lost=(), unknown=()):
@@ -78,7 +77,6 @@ def state(viewer):
     )
 
 
-@many
 @given(connectomes(), st.sampled_from([GRID, OBLIQUE]), st.floats(0, 100), st.booleans(), st.data())
 def test_regions_and_edges_are_where_the_connectome_says(connectome, grid, percent, hide, data):
     subject = data.draw(st.none() | st.integers(0, len(connectome) - 1))
@@ -136,7 +134,6 @@ def test_slices_that_somebody_made_thick_show_what_is_within():
     assert len(graph.nodes_layer._view_data) == np.sum(np.abs(z - viewer.dims.point[1]) <= 10)
 
 
-@many
 @given(
     st.lists(
         st.sampled_from(["show", "other", "edges", "none", "hide", "unhide", "light", "region", "dark", "look", "3d", "names"]),

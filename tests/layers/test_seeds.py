@@ -3,7 +3,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Points
@@ -271,7 +271,6 @@ def test_the_current_seed_stays_while_others_go():
 
 
 @GRIDS
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_after_anything_the_table_and_the_spheres_are_those_of_the_layer(grid, data):
     actions = data.draw(st.lists(st.tuples(st.sampled_from(sorted(_ACTS)), st.integers(0, 10**6)), min_size=1, max_size=25))

@@ -3,7 +3,7 @@
 import gc
 import weakref
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_connectome.layers.spared import Spared
@@ -16,7 +16,6 @@ class _Loop:
         self.itself = self
 
 
-@settings(deadline=None)  # a machine that does other things may take any time
 @given(st.lists(st.tuples(st.integers(0, 2), st.booleans()), max_size=8))
 def test_things_are_spared_while_anybody_says_so(steps):
     holders, holding = [Spared() for _ in range(3)], set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import nibabel as nib
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
@@ -45,13 +45,11 @@ def mm_of(grid):
 
 
 @given(grids())
-@settings(max_examples=20, deadline=None)
 def test_a_layer_left_alone_has_its_own_grid(grid):
     assert grid_of(image(grid)) is grid
 
 
 @given(grids(), st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 4)), st.integers(1, 2))
-@settings(max_examples=40, deadline=None)
 def test_a_cropped_layer_keeps_each_voxel_at_its_mm(grid, start, step):
     layer = image(grid)
     where = tuple(slice(s, None, step) for s in start)
@@ -73,7 +71,6 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 @given(grids())
-@settings(max_examples=8, deadline=None)
 def test_a_changed_layer_is_where_it_is_shown(change, grid):
     layer = image(grid)
     CHANGES[change](layer)
@@ -179,7 +176,6 @@ def test_a_tr_given_to_a_turned_layer_of_another_maker_leaves_it_in_its_place():
 
 
 @given(grids(least=5))
-@settings(max_examples=10, deadline=None)
 def test_new_labels_over_an_oblique_layer_are_on_its_grid(grid):
     viewer = ViewerModel()
     viewer.add_layer(image(grid))
@@ -223,7 +219,6 @@ def test_whoever_hears_of_the_answer_finds_the_new_tr():
 
 
 @given(grids(least=5))
-@settings(max_examples=5, deadline=None)
 def test_regions_drawn_over_an_oblique_layer_are_at_its_mm(grid):
     viewer = ViewerModel()
     viewer.add_layer(image(grid))

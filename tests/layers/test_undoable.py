@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from napari.components import ViewerModel
 from napari.layers import Labels
@@ -26,7 +26,6 @@ def _shown(viewer, layer):
     return drawn and np.array_equal(raw.transpose(np.argsort(viewer.dims.displayed)), plane)
 
 
-@settings(deadline=None, max_examples=25)
 @given(
     steps=st.lists(st.sampled_from(["write", "paint", "fill", "undo", "redo"]), max_size=12),
     order=st.permutations((0, 1, 2)),

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import napari_connectome as nc
@@ -83,7 +83,6 @@ ROUNDING = {"eigenvariates": 1e-9, "smoothed": 1e-4, "the run resampled": 1e-4}
 
 
 @pytest.mark.parametrize(("which", "how", "grid"), CASES)
-@settings(max_examples=4, deadline=None)
 @given(data=st.data())
 def test_after_any_strokes_the_series_are_those_of_a_fresh_computation(which, how, grid, data):
     params, runs, rounding = PARAMS[how], RUNS[which], ROUNDING.get(how, 0.0)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -21,7 +21,6 @@ def runs(seed, s):
     return Connectome(lower + lower.transpose(0, 2, 1) + np.eye(R), "abc")
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 9999),
     whose=st.lists(st.tuples(st.sampled_from("pqrstu"), st.sampled_from("AB-")), min_size=4, max_size=14),

@@ -7,7 +7,7 @@ import weakref
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from qtpy.QtCore import QPoint, QPointF, Qt
@@ -69,7 +69,6 @@ def test_hovering_says_both_names_and_the_value_and_leaving_says_so(plot, qtbot)
     assert told == [(7, 1), (7, 0), (-1, -1)]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10_000), r=st.integers(1, 12), threshold=st.floats(0, 2), missing=st.integers(0, 3))
 def test_colours_rise_with_values_are_alike_on_both_sides_and_gray_below_the_threshold(plot, seed, r, threshold, missing):
     rng = np.random.default_rng(seed)
@@ -92,7 +91,6 @@ def test_colours_rise_with_values_are_alike_on_both_sides_and_gray_below_the_thr
     np.testing.assert_array_equal(plot._image.image[shown], 2 * ZERO - expected)
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     hnp.arrays(
         np.uint8, st.integers(1, 17).map(lambda n: (n, n)), elements=st.sampled_from([UNKNOWN, BELOW, 3, 100, 129, 130, 255])
@@ -178,7 +176,6 @@ def test_the_picture_is_square_and_zooms_within_its_edges(plot, qtbot):
     assert plot._view.viewRange() == [[0, R], [0, R]]
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     sizes=st.lists(st.integers(1, 60), max_size=8),
     ends=st.tuples(st.floats(0, 1), st.floats(0, 1)),
