@@ -70,7 +70,9 @@ def state(viewer: Any) -> dict[str, Any]:
     return {
         "dims": viewer.dims.model_dump(),
         "camera": viewer.scene.camera.model_dump(),
-        "overlays": [{name: each.model_dump() for name, each in part.overlays.items()} for part in (viewer.scene, viewer.canvas)],
+        "overlays": [
+            {name: each.model_dump() for name, each in part.overlays.items()} for part in (viewer.scene, viewer.canvas)
+        ],
         "grid": viewer.canvas.grid.model_dump(),
         "looks": (viewer.theme, viewer.title, viewer.help),
         "callbacks": [list(getattr(viewer, name)) for name in CALLBACKS],
