@@ -124,6 +124,9 @@ def nothing_left_running(request: pytest.FixtureRequest, monkeypatch: pytest.Mon
     if not _uses_qt(request.node):
         yield
         return
+    # napari collects garbage whenever a layer is removed. What was there before the test need not be looked at each time.
+    gc.collect()
+    gc.freeze()
     watched = _Watched(monkeypatch)
     yield
     left = watched.left_over()

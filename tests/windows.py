@@ -18,50 +18,37 @@ CALLBACKS = ("mouse_move_callbacks", "mouse_wheel_callbacks", "mouse_drag_callba
 
 
 class Windows:
-    """The window that the tests of a module share, and those that one test opened beside it."""
+    """The windows that the tests of a module share, one shown and one hidden, and those that one test opened beside them."""
 
     def __init__(self) -> None:
-        self._shared: Any = None
-        self._new: dict[str, Any] = {}
+        self._shared: dict[bool, tuple[Any, dict[str, Any]]] = {}  # shown or not: the viewer, and what it was when new
         self._of_this_test: list[Any] = []
 
     def open(self, *, show: bool = False, **how: Any) -> Any:
-        """Return the shared window if it is free and asked for as it is, else a new one."""
-        from napari import Viewer
-
-        plain = show and not how
-        if plain and self._shared is not None and self._shared not in self._of_this_test:
-            viewer = self._shared
-        else:
-            viewer = Viewer(show=show, show_welcome_screen=False, **how)
-            if show:
-                _work_until_exposed(viewer)
-            if plain and self._shared is None:
-                self._shared, self._new = viewer, state(viewer)
+        """Return the shared window if it is free and wanted as it is, else a new one."""
+        viewer, _ = self._shared.get(show, (None, {}))
+        if viewer is None or how or viewer in self._of_this_test:
+            viewer = _open(show, **how)
+            if not how and show not in self._shared:
+                self._shared[show] = viewer, state(viewer)
         self._of_this_test.append(viewer)
         return viewer
 
     def end_of_test(self, failed: bool) -> None:
-        """Close what the test opened, and empty the shared window."""
-        for viewer in self._of_this_test:
-            if viewer is not self._shared:
-                _close(viewer)
-            elif failed or not _is_open(viewer) or not self._emptied():
-                self._discard()
-        self._of_this_test.clear()
-
-    def _emptied(self) -> bool:
-        empty(self._shared, self._new)
-        return state(self._shared) == self._new
-
-    def _discard(self) -> None:
-        viewer, self._shared = self._shared, None
-        _close(viewer)
+        """Close what the test opened, and empty the shared windows."""
+        for show, (viewer, new) in list(self._shared.items()):
+            if viewer in self._of_this_test:
+                self._of_this_test.remove(viewer)
+                if failed or not _is_open(viewer, show) or not _emptied(viewer, new):
+                    del self._shared[show]
+                    _close(viewer)
+        while self._of_this_test:
+            _close(self._of_this_test.pop())
 
     def close(self) -> None:
-        """Close the shared window."""
-        if self._shared is not None:
-            self._discard()
+        """Close the shared windows."""
+        while self._shared:
+            _close(self._shared.popitem()[1][0])
 
 
 def state(viewer: Any) -> dict[str, Any]:
@@ -80,6 +67,11 @@ def state(viewer: Any) -> dict[str, Any]:
         "docks": list(window.dock_widgets),
         "size": (window._qt_window.width(), window._qt_window.height(), window._qt_window.windowState()),
     }
+
+
+def _overlays(part: Any) -> dict[str, Any]:
+    """Those that a user can see; napari's own marks of the mouse, "_brush_circle" and "_zoom_box", go with the layers."""
+    return {name: each.model_dump() for name, each in part.overlays.items() if not name.startswith("_")}
 
 
 def empty(viewer: Any, new: dict[str, Any]) -> None:
@@ -104,14 +96,23 @@ def empty(viewer: Any, new: dict[str, Any]) -> None:
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
 
 
-def _work_until_exposed(viewer: Any) -> None:
+def _emptied(viewer: Any, new: dict[str, Any]) -> bool:
+    empty(viewer, new)
+    return state(viewer) == new
+
+
+def _open(show: bool, **how: Any) -> Any:
+    from napari import Viewer
     from qtpy.QtTest import QTest
 
-    assert QTest.qWaitForWindowExposed(viewer.window._qt_window, 5000), "the window did not come"
+    viewer = Viewer(show=show, show_welcome_screen=False, **how)
+    assert not show or QTest.qWaitForWindowExposed(viewer.window._qt_window, 5000), "the window did not come"
+    return viewer
 
 
-def _is_open(viewer: Any) -> bool:
-    return hasattr(viewer.window, "_qt_window") and viewer.window._qt_window.isVisible()
+def _is_open(viewer: Any, show: bool) -> bool:
+    window = getattr(viewer.window, "_qt_window", None)
+    return window is not None and window.isVisible() == show
 
 
 def _close(viewer: Any) -> None:
