@@ -31,6 +31,8 @@ class Windows:
             viewer = _open(show, **how)
             if not how and show not in self._shared:
                 self._shared[show] = viewer, state(viewer)
+        elif viewer.window._qt_window not in _windows():
+            _windows().append(viewer.window._qt_window)
         self._of_this_test.append(viewer)
         return viewer
 
@@ -42,6 +44,8 @@ class Windows:
                 if failed or not _is_open(viewer, show) or not _emptied(viewer, new):
                     del self._shared[show]
                     _close(viewer)
+                else:
+                    _windows().remove(viewer.window._qt_window)
         while self._of_this_test:
             _close(self._of_this_test.pop())
 
@@ -94,6 +98,13 @@ def empty(viewer: Any, new: dict[str, Any]) -> None:
     window._qt_window.resize(*new["size"][:2])
     QApplication.processEvents()
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+
+
+def _windows() -> list[Any]:
+    """Those of which napari knows, the last being the current one: none that no test has opened."""
+    from napari._qt.qt_main_window import _QtMainWindow
+
+    return _QtMainWindow._instances
 
 
 def _emptied(viewer: Any, new: dict[str, Any]) -> bool:
