@@ -135,14 +135,6 @@ def nothing_left_running(request: pytest.FixtureRequest, monkeypatch: pytest.Mon
         pytest.fail("this test left something behind:\n" + "\n".join(left), pytrace=False)
 
 
-@pytest.fixture
-def spared() -> Iterator[None]:
-    """napari, its fixtures and its viewers collect garbage five times a test: that of the test is enough."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 @pytest.fixture(autouse=True)
 def nothing_left_spared() -> Iterator[None]:
     """After any test, fail if the garbage collector still passes over what was there: it would for good."""
