@@ -69,12 +69,12 @@ def _open_screen(server: str) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files of the window come first: they take longest, and two workers end at the same time when the short ones come last.
+    """Run the longest files first, and skip the tests of the window where Qt, without a display, would abort the whole run.
 
-    Where there is no display, skip them instead of letting Qt abort the whole run.
+    Two workers end at the same time when what is left at the end is short: walks, other files of the window, whole programs.
     """
     window = {item.path for item in items if _uses_qt(item)}
-    items.sort(key=lambda item: item.path not in window)
+    items.sort(key=lambda item: ("walk" not in item.path.stem, item.path not in window, item.path.parent.name != "tests"))
     if not sys.platform.startswith("linux") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         return
     for item in items:
