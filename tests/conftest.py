@@ -7,6 +7,7 @@ no harm to the test that left it and crashes one much later, so it is reported h
 from __future__ import annotations
 
 import atexit
+import dataclasses
 import gc
 import os
 import shutil
@@ -95,8 +96,44 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def phantom() -> Any:
-    """The resting-state phantom, made once; its arrays are shared by all tests and must not be changed."""
-    return pytest.importorskip("napari_connectome.core.phantom").resting_state()
+    """The resting-state phantom, made once; all tests share its arrays, so none can write to them."""
+    return _read_only(_phantoms().resting_state())
+
+
+@pytest.fixture(scope="session")
+def faces() -> Any:
+    """The face/house phantom, made once; all tests share its arrays, so none can write to them."""
+    return _read_only(_phantoms().face_house())
+
+
+@pytest.fixture(scope="session")
+def group() -> list[Any]:
+    """The six resting-state phantoms, made once; all tests share their arrays, so none can write to them."""
+    return [_read_only(each) for each in _phantoms().resting_group()]
+
+
+def _phantoms() -> Any:
+    return pytest.importorskip("napari_connectome.core.phantom")
+
+
+def _read_only(value: Any) -> Any:
+    """The same value, whose arrays refuse to be written to."""
+    import numpy as np
+
+    if isinstance(value, np.ndarray):
+        value.flags.writeable = False
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            _read_only(getattr(value, field.name))
+    return value
+
+
+@pytest.fixture(scope="session")
+def answer() -> Callable[[str], dict[str, Any]]:
+    """Read what nilearn answered (`tests/answers/make_answers.py`), by the answer's name."""
+    from tests.answers.make_answers import read
+
+    return read
 
 
 @pytest.fixture(scope="session")
