@@ -59,7 +59,8 @@ def _open_screen(server: str) -> None:
     """Start a virtual screen that ends with this process."""
     reading, writing = os.pipe()
     arguments = ["-displayfd", str(writing), "-screen", "0", "1600x1000x24", "-nolisten", "tcp", "-noreset"]
-    screen = subprocess.Popen([server, *arguments], pass_fds=[writing], stderr=subprocess.DEVNULL)
+    # In a session of its own: Ctrl+C is for pytest, which then says what failed so far.
+    screen = subprocess.Popen([server, *arguments], pass_fds=[writing], stderr=subprocess.DEVNULL, start_new_session=True)
     os.close(writing)
     atexit.register(screen.terminate)
     with os.fdopen(reading) as answer:
