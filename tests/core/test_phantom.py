@@ -42,7 +42,7 @@ print(together.hexdigest())
 
 @pytest.mark.parametrize(
     ("volumes", "threads"),
-    [(20, ("1", "2")), pytest.param(None, ("1", "2", "7"), marks=pytest.mark.nightly)],
+    [(40, ("1", "2")), pytest.param(None, ("1", "2", "7"), marks=pytest.mark.nightly)],
     ids=["short", "whole"],
 )
 def test_the_same_bytes_every_time_in_every_process_whatever_the_threads(volumes, threads):
