@@ -21,7 +21,7 @@ endif
 # Tests open windows on screens that they start themselves. One process a processor, one thread a process: more would wait
 # for each other.
 TESTS := env -u DISPLAY -u WAYLAND_DISPLAY $(BIN)/python -m pytest
-WORKERS := --numprocesses=logical --maxprocesses=4 --dist=loadfile
+WORKERS := --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 
 .PHONY: demo test test-all check bench clean distclean

@@ -7,6 +7,7 @@ no harm to the test that left it and crashes one much later, so it is reported h
 from __future__ import annotations
 
 import atexit
+import dataclasses
 import gc
 import os
 import shutil
@@ -58,7 +59,8 @@ def _open_screen(server: str) -> None:
     """Start a virtual screen that ends with this process."""
     reading, writing = os.pipe()
     arguments = ["-displayfd", str(writing), "-screen", "0", "1600x1000x24", "-nolisten", "tcp", "-noreset"]
-    screen = subprocess.Popen([server, *arguments], pass_fds=[writing], stderr=subprocess.DEVNULL)
+    # In a session of its own: Ctrl+C is for pytest, which then says what failed so far.
+    screen = subprocess.Popen([server, *arguments], pass_fds=[writing], stderr=subprocess.DEVNULL, start_new_session=True)
     os.close(writing)
     atexit.register(screen.terminate)
     with os.fdopen(reading) as answer:
@@ -69,12 +71,12 @@ def _open_screen(server: str) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files of the window come first: they take longest, and two workers end at the same time when the short ones come last.
+    """Run the longest files first, and skip the tests of the window where Qt, without a display, would abort the whole run.
 
-    Where there is no display, skip them instead of letting Qt abort the whole run.
+    Two workers end at the same time when what is left at the end is short: walks, other files of the window, whole programs.
     """
     window = {item.path for item in items if _uses_qt(item)}
-    items.sort(key=lambda item: item.path not in window)
+    items.sort(key=lambda item: ("walk" not in item.path.stem, item.path not in window, item.path.parent.name != "tests"))
     if not sys.platform.startswith("linux") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         return
     for item in items:
@@ -95,8 +97,44 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def phantom() -> Any:
-    """The resting-state phantom, made once; its arrays are shared by all tests and must not be changed."""
-    return pytest.importorskip("napari_connectome.core.phantom").resting_state()
+    """The resting-state phantom, made once; all tests share its arrays, so none can write to them."""
+    return _read_only(_phantoms().resting_state())
+
+
+@pytest.fixture(scope="session")
+def faces() -> Any:
+    """The face/house phantom, made once; all tests share its arrays, so none can write to them."""
+    return _read_only(_phantoms().face_house())
+
+
+@pytest.fixture(scope="session")
+def group() -> list[Any]:
+    """The six resting-state phantoms, made once; all tests share their arrays, so none can write to them."""
+    return [_read_only(each) for each in _phantoms().resting_group()]
+
+
+def _phantoms() -> Any:
+    return pytest.importorskip("napari_connectome.core.phantom")
+
+
+def _read_only(value: Any) -> Any:
+    """The same value, whose arrays refuse to be written to."""
+    import numpy as np
+
+    if isinstance(value, np.ndarray):
+        value.flags.writeable = False
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            _read_only(getattr(value, field.name))
+    return value
+
+
+@pytest.fixture(scope="session")
+def answer() -> Callable[[str], dict[str, Any]]:
+    """Read what nilearn answered (`tests/answers/make_answers.py`), by the answer's name."""
+    from tests.answers.make_answers import read
+
+    return read
 
 
 @pytest.fixture(scope="session")
@@ -133,14 +171,6 @@ def nothing_left_running(request: pytest.FixtureRequest, monkeypatch: pytest.Mon
     call = getattr(request.node, "rep_call", None)
     if left and not (call is not None and call.failed):
         pytest.fail("this test left something behind:\n" + "\n".join(left), pytrace=False)
-
-
-@pytest.fixture
-def spared() -> Iterator[None]:
-    """napari, its fixtures and its viewers collect garbage five times a test: that of the test is enough."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 
 import napari_connectome as nc
 
+OTHERS = ("mine.nii.gz", "mine.tsv", "mine.json")
 EXAMPLES = sorted((Path(__file__).resolve().parents[1] / "examples").glob("*.py"))
 
 
@@ -26,15 +29,33 @@ def script(path: Path, folder: Path, *arguments: str | Path) -> str:
     return done.stdout
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, str]]:
+    """The folder in which an example was run without arguments, beside files of others, and what it said; run once."""
+
+    @functools.cache
+    def run(stem: str) -> tuple[Path, str]:
+        folder = tmp_path_factory.mktemp(stem)
+        for name in OTHERS:
+            (folder / name).write_text("mine")
+        return folder, script(example(stem), folder)
+
+    return run
+
+
+def example(stem: str) -> Path:
+    """The example of this name."""
+    (path,) = [path for path in EXAMPLES if path.stem == stem]
+    return path
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_example_runs_and_writes_what_it_says(path: Path, tmp_path: Path) -> None:
+def test_example_runs_and_writes_what_it_says(path: Path, made: Callable[[str], tuple[Path, str]]) -> None:
     """And only that, whatever else lies in the folder."""
-    others = {tmp_path / name for name in ("mine.nii.gz", "mine.tsv", "mine.json")}
-    for other in others:
-        other.write_text("mine")
-    said = script(path, tmp_path)
+    folder, said = made(path.stem)
     written = said.splitlines()[-1].removeprefix("written: ").split(", ")
-    assert sorted(written) == sorted(file.name for file in {*tmp_path.iterdir()} - others)
+    assert sorted(written) == sorted({file.name for file in folder.iterdir()} - set(OTHERS))
+    assert all((folder / name).read_text() == "mine" for name in OTHERS)
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
@@ -53,16 +74,15 @@ def test_example_with_arguments_explains_them_and_asks_for_what_is_missing(path:
     assert "give the runs, too" in done.stderr
 
 
-def test_seed_to_voxel_shows_the_default_mode_network(phantom: Any, tmp_path: Path) -> None:
-    (path,) = [path for path in EXAMPLES if path.stem == "seed_to_voxel_correlation"]
-    script(path, tmp_path)
-    r = nc.load_volume(tmp_path / "pcc_r.nii.gz").data
-    z = nc.load_volume(tmp_path / "pcc_fisher_z.nii.gz").data
+def test_seed_to_voxel_shows_the_default_mode_network(phantom: Any, made: Callable[[str], tuple[Path, str]]) -> None:
+    folder, _ = made("seed_to_voxel_correlation")
+    r = nc.load_volume(folder / "pcc_r.nii.gz").data
+    z = nc.load_volume(folder / "pcc_fisher_z.nii.gz").data
     np.testing.assert_allclose(np.tanh(z), r, atol=1e-5)
     means = {name: r[phantom.regions.labels == i].mean() for i, name in phantom.regions.table["name"].items()}
     assert means.pop("default mode") > 0.6
     assert max(means.values()) < 0.4
-    assert len((tmp_path / "pcc_series.tsv").read_text().splitlines()) == phantom.run.n_volumes + 1
+    assert len((folder / "pcc_series.tsv").read_text().splitlines()) == phantom.run.n_volumes + 1
 
 
 def gallery(run: nc.Run, labels: Any, within: np.ndarray) -> dict[str, Any]:
@@ -117,17 +137,13 @@ def check_roi_example(folder: Path, run: nc.Run, labels: np.ndarray, within: np.
     assert set(atlas.origins) == set(atlas.ids)
 
 
-def test_roi_from_a_t_test_equals_nilearn_step_by_step(tmp_path: Path) -> None:
-    from napari_connectome.core.phantom import face_house
-
-    (path,) = [path for path in EXAMPLES if path.stem == "roi_from_a_t_test"]
-    script(path, tmp_path)
-    made = face_house()
-    check_roi_example(tmp_path, made.run, made.labels["labels"].to_numpy(), made.ventral_temporal.data)
+def test_roi_from_a_t_test_equals_nilearn_step_by_step(faces: Any, made: Callable[[str], tuple[Path, str]]) -> None:
+    folder, _ = made("roi_from_a_t_test")
+    check_roi_example(folder, faces.run, faces.labels["labels"].to_numpy(), faces.ventral_temporal.data)
 
 
 def test_roi_from_a_t_test_on_haxbys_slice(real_data: Path, tmp_path: Path) -> None:
-    (path,) = [path for path in EXAMPLES if path.stem == "roi_from_a_t_test"]
+    path = example("roi_from_a_t_test")
     folder = real_data / "task_haxby_slice"
     bold, labels, mask = folder / "bold.nii.gz", folder / "attributes_literal.txt", folder / "mask.nii.gz"
     script(path, tmp_path, bold, labels, mask)
@@ -171,21 +187,24 @@ def check_networks_example(folder: Path, runs: list[nc.Run]) -> None:
     np.testing.assert_allclose(table, expected, atol=1e-6)
 
 
-def test_networks_regions_connectome_equals_nilearn_step_by_step(tmp_path: Path, found_again: Any) -> None:
-    from napari_connectome.core.phantom import resting_group
-    from napari_connectome.io.confounds import choose_columns
-
-    (path,) = [path for path in EXAMPLES if path.stem == "networks_regions_connectome"]
-    script(path, tmp_path)
-    group = resting_group()
-    runs = [subject.run for subject in group]
-    check_networks_example(tmp_path, [run.replace(confounds=choose_columns(run.confounds, "simple")) for run in runs])
-    r = found_again(nc.load_maps(tmp_path / "networks.nii.gz"), [subject.networks for subject in group])
+def test_networks_regions_connectome_finds_the_networks(
+    group: list[Any], found_again: Any, made: Callable[[str], tuple[Path, str]]
+) -> None:
+    folder, _ = made("networks_regions_connectome")
+    r = found_again(nc.load_maps(folder / "networks.nii.gz"), [subject.networks for subject in group])
     assert min(r.values()) >= 0.9, r
 
 
+@pytest.mark.nightly
+def test_networks_regions_connectome_equals_nilearn_step_by_step(
+    group: list[Any], made: Callable[[str], tuple[Path, str]]
+) -> None:
+    folder, _ = made("networks_regions_connectome")
+    check_networks_example(folder, confounds_of(group, "simple"))
+
+
 def test_networks_regions_connectome_of_six_real_subjects(real_data: Path, tmp_path: Path) -> None:
-    (path,) = [path for path in EXAMPLES if path.stem == "networks_regions_connectome"]
+    path = example("networks_regions_connectome")
     files = sorted((real_data / "rest_group").glob("*.nii.gz"))
     script(path, tmp_path, "--tr", "2", *files)
     check_networks_example(tmp_path, [nc.load_run(file, tr=2.0) for file in files])
@@ -240,26 +259,20 @@ def check_atlas_example(folder: Path, runs: list[nc.Run], atlas: nc.Regions) -> 
     assert (folder / "atlas_correlation.graphml").read_text().count("<edge ") == drawn
 
 
-def test_atlas_connectome_equals_nilearn(tmp_path: Path) -> None:
-    from napari_connectome.core.phantom import resting_group
-
-    (path,) = [path for path in EXAMPLES if path.stem == "atlas_connectome"]
-    script(path, tmp_path)
-    group = resting_group()
-    check_atlas_example(
-        tmp_path, confounds_of(group, "simple"), nc.make_regions(group[0].regions, nc.Labeling(min_size=1000.0))
-    )
+def test_atlas_connectome_equals_nilearn(group: list[Any], made: Callable[[str], tuple[Path, str]]) -> None:
+    folder, _ = made("atlas_connectome")
+    check_atlas_example(folder, confounds_of(group, "simple"), nc.make_regions(group[0].regions, nc.Labeling(min_size=1000.0)))
 
 
 def test_atlas_connectome_of_real_runs_and_schaefers_regions(real_data: Path, tmp_path: Path) -> None:
-    (path,) = [path for path in EXAMPLES if path.stem == "atlas_connectome"]
+    path = example("atlas_connectome")
     (atlas,), names = (real_data / "atlas").glob("Schaefer*.nii.gz"), real_data / "atlas" / "schaefer100x7NodeNames.txt"
     files = sorted((real_data / "rest_group").glob("*.nii.gz"))
     script(path, tmp_path, "--names", names, "--tr", "2", atlas, *files)
     check_atlas_example(tmp_path, [nc.load_run(file, tr=2.0) for file in files], nc.load_regions(atlas, names=names))
 
 
-def check_sparse_example(folder: Path, runs: list[nc.Run], atlas: nc.Regions, refinements: int = 4) -> None:
+def sparse_in_nilearn(runs: list[nc.Run], atlas: nc.Regions, refinements: int) -> dict[str, Any]:
     """What nilearn's example "Group Sparse inverse covariance for multi-subject connectome" computes."""
     import warnings
 
@@ -267,8 +280,6 @@ def check_sparse_example(folder: Path, runs: list[nc.Run], atlas: nc.Regions, re
     from nilearn.connectome import GroupSparseCovarianceCV
     from nilearn.maskers import NiftiMapsMasker
     from sklearn.covariance import GraphicalLassoCV
-
-    from napari_connectome.core.group_sparse import group_sparse, objective
 
     assert atlas.maps is not None
     masker = NiftiMapsMasker(
@@ -284,47 +295,68 @@ def check_sparse_example(folder: Path, runs: list[nc.Run], atlas: nc.Regions, re
     series = [masker.fit_transform(image_of(run), confounds=run.confounds) for run in runs]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # fits of small alphas that they end early
-        theirs = GroupSparseCovarianceCV(n_refinements=refinements).fit(series)
+        group = GroupSparseCovarianceCV(n_refinements=refinements).fit(series)
         alone = GraphicalLassoCV().fit(np.concatenate(series))
+    return {
+        "covariances": group.covariances_.transpose(2, 0, 1),
+        "precisions": group.precisions_.transpose(2, 0, 1),
+        "alpha": group.alpha_,
+        "single_precision": alone.precision_,
+        "single_alpha": alone.alpha_,
+    }
+
+
+def check_sparse_example(folder: Path, subjects: Iterable[str], names: Iterable[str], theirs: Mapping[str, Any]) -> None:
+    """No objective of nilearn's is lower than ours, and the best alphas are the same or next to each other."""
+    from napari_connectome.core.group_sparse import group_sparse, objective
+
     group, single = (nc.load_connectome(folder / f"sparse_{method}.npz") for method in ("group", "single"))
     assert isinstance(group, nc.SparseConnectome)
     assert isinstance(single, nc.SparseConnectome)
-    np.testing.assert_allclose(group.covariances, theirs.covariances_.transpose(2, 0, 1), atol=1e-5)
-    assert group.subjects == tuple(run.name for run in runs)
-    assert group.names == single.names == tuple(atlas.table["name"])
+    np.testing.assert_allclose(group.covariances, theirs["covariances"], atol=1e-5)
+    assert group.subjects == tuple(subjects)
+    assert group.names == single.names == tuple(names)
+    alpha = float(theirs["alpha"])
     step = 0.01 ** (1 / 3)  # from one alpha of the first grid to the next
-    assert step <= group.alpha / theirs.alpha_ <= 1 / step
+    assert step <= group.alpha / alpha <= 1 / step
     assert max(group.gap, single.gap) <= 1e-6  # no precisions have an objective lower by more, nilearn's neither
-    shares = np.full(len(runs), 1 / len(runs))
-    ours = group_sparse(group.covariances, shares, theirs.alpha_, gap=1e-6).precisions
-    mine, other = (
-        objective(each, group.covariances, shares, theirs.alpha_) for each in (ours, theirs.precisions_.transpose(2, 0, 1))
-    )
+    shares = np.full(len(group.covariances), 1 / len(group.covariances))
+    ours = group_sparse(group.covariances, shares, alpha, gap=1e-6).precisions
+    mine, other = (objective(each, group.covariances, shares, alpha) for each in (ours, theirs["precisions"]))
     assert mine <= other + 1e-6
-    np.testing.assert_allclose(single.alpha, alone.alpha_, rtol=1e-3)
-    np.testing.assert_allclose(single.precisions[0], alone.precision_, atol=0.02 * np.abs(alone.precision_).max())
+    np.testing.assert_allclose(single.alpha, theirs["single_alpha"], rtol=1e-3)
+    largest = np.abs(theirs["single_precision"]).max()
+    np.testing.assert_allclose(single.precisions[0], theirs["single_precision"], atol=0.02 * largest)
 
 
-def test_group_sparse_connectome_equals_nilearn(tmp_path: Path) -> None:
-    from napari_connectome.core.phantom import resting_group
-
-    (path,) = [path for path in EXAMPLES if path.stem == "group_sparse_connectome"]
-    script(path, tmp_path)
-    group = resting_group()
+def phantoms_for_sparse(group: list[Any]) -> tuple[list[nc.Run], nc.Regions]:
+    """The runs and regions of the example without arguments."""
     maps = nc.extract_regions(group[0].networks, nc.RegionExtraction(threshold=0.5, strategy="ratio_n_voxels"))
-    # Phantoms are far from sparse, and the refined small alphas take nilearn minutes. They come to the same.
-    check_sparse_example(tmp_path, confounds_of(group, "motion 6"), maps, refinements=1)
+    return confounds_of(group, "motion 6"), maps
 
 
-def test_group_sparse_connectome_of_real_runs_and_difumos_maps(real_data: Path, tmp_path: Path) -> None:
-    """Of every eighth of its 128 maps: nilearn takes most of an hour for all."""
+def test_group_sparse_connectome_equals_nilearn(
+    group: list[Any], answer: Callable[[str], Mapping[str, Any]], made: Callable[[str], tuple[Path, str]]
+) -> None:
+    runs, maps = phantoms_for_sparse(group)
+    folder, _ = made("group_sparse_connectome")
+    theirs = answer("group_sparse_example")
+    check_sparse_example(folder, [run.name for run in runs], maps.table["name"], theirs)
+
+
+@pytest.mark.parametrize(("every", "refinements"), [(16, 1), pytest.param(8, 4, marks=pytest.mark.nightly)])
+def test_group_sparse_connectome_of_real_runs_and_difumos_maps(
+    real_data: Path, tmp_path: Path, every: int, refinements: int
+) -> None:
+    """Of each so many of its 128 maps: nilearn takes most of an hour for all."""
     import nibabel
 
-    (path,) = [path for path in EXAMPLES if path.stem == "group_sparse_connectome"]
     (difumo,) = (real_data / "atlas").glob("DiFuMo*.nii.gz")
     image = nibabel.load(difumo)
     some = tmp_path / "some_maps.nii.gz"
-    nibabel.save(nibabel.Nifti1Image(np.asarray(image.dataobj[..., ::8], dtype=np.float32), image.affine), some)
+    nibabel.save(nibabel.Nifti1Image(np.asarray(image.dataobj[..., ::every], dtype=np.float32), image.affine), some)
     files = sorted((real_data / "rest_group").glob("*.nii.gz"))
-    script(path, tmp_path, "--tr", "2", some, *files)
-    check_sparse_example(tmp_path, [nc.load_run(file, tr=2.0) for file in files], nc.load_regions(some))
+    script(example("group_sparse_connectome"), tmp_path, "--tr", "2", some, *files)
+    runs, atlas = [nc.load_run(file, tr=2.0) for file in files], nc.load_regions(some)
+    theirs = sparse_in_nilearn(runs, atlas, refinements)
+    check_sparse_example(tmp_path, [run.name for run in runs], atlas.table["name"], theirs)

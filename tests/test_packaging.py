@@ -125,8 +125,6 @@ def test_npe2_accepts_the_manifest_and_every_target_exists() -> None:
     manifest.validate_imports()
     assert manifest.name == "napari-connectome"
     assert manifest.display_name == "Connectome"
-    said = run(sys.executable, "-m", "npe2", "validate", "--imports", ROOT / "napari.yaml")
-    assert "valid" in said
 
 
 def test_every_command_is_contributed_somewhere() -> None:
@@ -166,6 +164,7 @@ def test_installed_wheel_is_discovered_by_npe2_and_imports_nothing_heavy(built: 
     assert Path(said[3]).is_relative_to(tmp_path)
 
 
+@pytest.mark.nightly
 def test_npe2_validates_the_installed_wheel(built: tuple[Path, Path], tmp_path: Path) -> None:
     run(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", tmp_path, built[1])
     code = """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
 import shutil
 import subprocess
@@ -26,7 +28,20 @@ def test_readme_shows_python() -> None:
     assert BLOCKS
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=[block.splitlines()[0] for block in BLOCKS])
+@pytest.mark.parametrize("block", BLOCKS)
+def test_names_in_the_python_of_the_readme_exist(block: str) -> None:
+    """Also of what is learned for seconds, and is run every night."""
+    for node in ast.walk(ast.parse(block)):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "nc":
+            assert hasattr(nc, node.attr), node.attr
+        if isinstance(node, ast.Call) and (kind := getattr(nc, getattr(node.func, "attr", ""), None)):
+            named = {keyword.arg for keyword in node.keywords if keyword.arg}
+            assert named <= set(inspect.signature(kind).parameters), ast.unparse(node)
+
+
+@pytest.mark.parametrize(
+    "block", [pytest.param(block, marks=pytest.mark.nightly if "learn_networks" in block else ()) for block in BLOCKS]
+)
 def test_python_of_the_readme_runs(block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found_again: Any) -> None:
     monkeypatch.chdir(tmp_path)
     exec(compile(block, "README.md", "exec"), made := {"__name__": "__main__"})
@@ -37,10 +52,10 @@ def test_python_of_the_readme_runs(block: str, tmp_path: Path, monkeypatch: pyte
         assert (tmp_path / file).stat().st_size > 400, f"{file} was to be written"
 
 
-def test_the_walk_through_the_six_phantoms_finds_their_networks(found_again: Any) -> None:
+@pytest.mark.nightly
+def test_the_walk_through_the_six_phantoms_finds_their_networks(found_again: Any, group: list[Any]) -> None:
     """With the numbers that the page says, and all else as the window has it."""
     ((number, sparsity),) = re.findall(r"\*(\d+)\* networks and a sparsity of \*([\d.]+)\*", README)
-    group = resting_group()
     runs = [each.run.replace(confounds=choose_columns(each.run.confounds, "simple")) for each in group]
     networks = nc.learn_networks(runs, nc.Networks(n_components=int(number), alpha=float(sparsity)))
     r = found_again(networks, [each.networks for each in group])
@@ -50,17 +65,16 @@ def test_the_walk_through_the_six_phantoms_finds_their_networks(found_again: Any
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_make_targets_exist(page: Path) -> None:
-    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
-    named = re.findall(r"`make ([a-z]+)|^make ([a-z]+)", page.read_text(), flags=re.MULTILINE)
+    targets = re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    named = re.findall(r"`make ([a-z0-9-]+)|^make ([a-z0-9-]+)", page.read_text(), flags=re.MULTILINE)
     assert {a or b for a, b in named} <= set(targets)
 
 
 def test_make_understands_its_targets() -> None:
     if shutil.which("make") is None:
         pytest.skip("make is not installed here")
-    done = subprocess.run(
-        ["make", "--dry-run", "test", "check", "bench", "demo"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    targets = ("test", "test-all", "test-pyside6", "check", "bench", "demo")
+    done = subprocess.run(["make", "--dry-run", *targets], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -61,9 +62,7 @@ def state(viewer: Any) -> dict[str, Any]:
     return {
         "dims": viewer.dims.model_dump(),
         "camera": viewer.scene.camera.model_dump(),
-        "overlays": [
-            {name: each.model_dump() for name, each in part.overlays.items()} for part in (viewer.scene, viewer.canvas)
-        ],
+        "overlays": [_overlays(viewer.scene), _overlays(viewer.canvas)],
         "grid": viewer.canvas.grid.model_dump(),
         "looks": (viewer.theme, viewer.title, viewer.help),
         "callbacks": [list(getattr(viewer, name)) for name in CALLBACKS],
@@ -83,6 +82,9 @@ def empty(viewer: Any, new: dict[str, Any]) -> None:
     from qtpy.QtCore import QEvent
     from qtpy.QtWidgets import QApplication
 
+    from napari_connectome.layers.connectome_graph import ConnectomeGraph
+    from napari_connectome.layers.of_viewer import OfViewer
+
     window = viewer.window
     for dock in list(window._wrapped_dock_widgets.values()):
         inside = dock.widget()
@@ -90,7 +92,11 @@ def empty(viewer: Any, new: dict[str, Any]) -> None:
         if inside is not None:
             inside.close()
             inside.deleteLater()
+    if graph := ConnectomeGraph._of_viewer.get(id(viewer)):
+        graph.clear()
     viewer.layers.clear()
+    for kind in OfViewer.__subclasses__():
+        kind._of_viewer.pop(id(viewer), None)
     viewer.dims.update(new["dims"])
     viewer.scene.camera.update(new["camera"])
     viewer.canvas.grid.update(new["grid"])
@@ -98,6 +104,10 @@ def empty(viewer: Any, new: dict[str, Any]) -> None:
     window._qt_window.resize(*new["size"][:2])
     QApplication.processEvents()
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+
+
+def _nothing(*_: Any) -> None:
+    """Nothing."""
 
 
 def _windows() -> list[Any]:
@@ -136,10 +146,15 @@ def _close(viewer: Any) -> None:
 
 @pytest.fixture(scope="module")
 def windows() -> Iterator[Windows]:
-    """The windows of a module, without napari's thread for the status bar."""
+    """The windows of a module, without napari's thread for the status bar.
+
+    napari collects all garbage when a layer is removed, for the sake of drivers of graphics cards under Windows: a third of the
+    time of tests that show results. Here only the youngest is collected.
+    """
     from napari._qt.qt_viewer import QtViewer
 
-    with patch("napari._qt.threads.status_checker.StatusChecker.start", lambda *_: None):
+    youngest = SimpleNamespace(collect=lambda: gc.collect(0))
+    with patch("napari._qt.threads.status_checker.StatusChecker.start", _nothing), patch("napari._vispy.canvas.gc", youngest):
         made = Windows()
         yield made
         made.close()

@@ -16,7 +16,6 @@ from napari_connectome.core.design import Timing, design_of_labels
 from napari_connectome.core.errors import Cancelled, InputError
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.origins import fingerprint
-from napari_connectome.core.phantom import face_house
 from napari_connectome.core.values import Run
 from napari_connectome.io.design import load_design
 from napari_connectome.io.load import load_run
@@ -249,8 +248,8 @@ def test_haxby_s_faces_and_houses(real_data, test):
 
 
 @pytest.mark.parametrize("test", ["equal_variance", "welch", "f"])
-def test_the_phantom_s_faces_and_houses(test):
-    made = face_house()
+def test_the_phantom_s_faces_and_houses(faces, test):
+    made = faces
     ours = check_the_gallery(made.run, made.labels["labels"].to_numpy(), test)
     names = dict(zip(made.regions.table["name"], made.regions.ids, strict=True))
     peak = {name: ours.t.data[made.regions.labels == i].mean() for name, i in names.items()}
@@ -259,8 +258,8 @@ def test_the_phantom_s_faces_and_houses(test):
         assert max(peak["L PPA"], peak["R PPA"]) < -5
 
 
-def test_the_phantom_answers_five_seconds_late():
-    made = face_house()
+def test_the_phantom_answers_five_seconds_late(faces):
+    made = faces
     ffa = made.regions.labels == made.regions.ids[1]
     peaks = {}
     for delay in (-10.0, 0.0, 5.0, 15.0):

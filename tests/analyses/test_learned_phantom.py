@@ -5,7 +5,6 @@ import pytest
 from scipy.optimize import linear_sum_assignment
 
 from napari_connectome import Cleaning, Networks, RegionSeries, clean, learn_networks, region_series
-from napari_connectome.core.phantom import resting_group
 from napari_connectome.io.confounds import choose_columns
 
 # More networks than there are: drifts, breathing and what is left of the motion take the others.
@@ -13,12 +12,6 @@ CHOSEN = {
     "dictionary": (Networks(n_components=16, fwhm=6.0, alpha=4.0), "simple"),
     "ica": (Networks(n_components=20, fwhm=6.0, method="ica"), "motion 24"),
 }
-
-
-@pytest.fixture(scope="module")
-def group():
-    """Six subjects with the same networks, each some millimetres from where they are in the others."""
-    return resting_group()
 
 
 def _with(run, confounds):

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from napari_connectome import Networks, learn_networks
 from napari_connectome.analyses.network_notices import FEW, LITTLE, of_crumbs
-from napari_connectome.core.phantom import resting_group
 from napari_connectome.io.confounds import choose_columns
 
+NIGHTLY = pytest.mark.nightly
 NETWORK = st.tuples(st.integers(1, 3000), st.floats(0, 0.2))
 
 
@@ -29,12 +29,15 @@ def test_those_with_few_voxels_that_explain_little_are_counted(networks, inside)
 
 
 @pytest.fixture(scope="module")
-def runs():
+def runs(group):
     """Six phantoms, whose known networks are eight."""
-    return [each.run.replace(confounds=choose_columns(each.run.confounds, "simple")) for each in resting_group()]
+    return [each.run.replace(confounds=choose_columns(each.run.confounds, "simple")) for each in group]
 
 
-@pytest.mark.parametrize(("k", "alpha"), [(8, 10.0), (20, 10.0), (8, 20.0)])
+@pytest.mark.parametrize(
+    ("k", "alpha"),
+    [(8, 10.0), pytest.param(20, 10.0, marks=NIGHTLY), pytest.param(8, 20.0, marks=NIGHTLY)],
+)
 def test_too_much_sparsity_is_told_with_the_networks(runs, k, alpha):
     networks = learn_networks(runs, Networks(n_components=k, alpha=alpha))
     (notice,) = networks.provenance["notices"]
@@ -44,6 +47,8 @@ def test_too_much_sparsity_is_told_with_the_networks(runs, k, alpha):
     assert json.loads(json.dumps(networks.provenance))["notices"] == [notice]
 
 
-@pytest.mark.parametrize("chosen", [{"alpha": 4.0, "n_components": 12}, {"alpha": 4.0}, {"method": "ica"}])
+@pytest.mark.parametrize(
+    "chosen", [{"alpha": 4.0, "n_components": 12}, pytest.param({"alpha": 4.0}, marks=pytest.mark.nightly), {"method": "ica"}]
+)
 def test_of_networks_that_are_some_nothing_is_told(runs, chosen):
     assert learn_networks(runs, Networks(**chosen)).provenance["notices"] == []

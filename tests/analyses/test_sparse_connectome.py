@@ -56,18 +56,27 @@ def test_precisions_at_an_alpha_are_nilearn_s(alpha, size):
     assert -1e-10 <= found.gap <= 1e-10
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_the_path_is_nilearn_s_once_its_fits_have_converged(seed):
+def path_in_nilearn(seed):
     """`early_stopping=False` and a small `tol_cv`: by default it ends fits early, and scores small alphas too well."""
-    given_series = people(seed=seed, s=3, r=6)
     settled = GroupSparseCovarianceCV(early_stopping=False, tol_cv=1e-7, max_iter_cv=1000, tol=1e-8, max_iter=1000)
-    theirs = quietly(settled, scaled(given_series))
-    found = sparse_connectome(given_series, SparseConnectivity(gap_cv=1e-10, gap=1e-9))
+    theirs = quietly(settled, scaled(people(seed=seed, s=3, r=6)))
+    return {
+        "alphas": np.array(theirs.cv_alphas_),
+        "scores": np.array(theirs.cv_scores_),
+        "alpha": theirs.alpha_,
+        "precisions": theirs.precisions_.transpose(2, 0, 1),
+    }
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_path_is_nilearn_s_once_its_fits_have_converged(seed, answer):
+    theirs = answer(f"group_sparse_path_{seed}")
+    found = sparse_connectome(people(seed=seed, s=3, r=6), SparseConnectivity(gap_cv=1e-10, gap=1e-9))
     alphas, scores = found.path
-    np.testing.assert_allclose(alphas, theirs.cv_alphas_, rtol=1e-9)
-    np.testing.assert_allclose(scores, theirs.cv_scores_, atol=2e-5)
-    assert found.alpha == pytest.approx(theirs.alpha_, rel=1e-9)
-    np.testing.assert_allclose(found.precisions, theirs.precisions_.transpose(2, 0, 1), atol=5e-4)
+    np.testing.assert_allclose(alphas, theirs["alphas"], rtol=1e-9)
+    np.testing.assert_allclose(scores, theirs["scores"], atol=2e-5)
+    assert found.alpha == pytest.approx(float(theirs["alpha"]), rel=1e-9)
+    np.testing.assert_allclose(found.precisions, theirs["precisions"], atol=5e-4)
 
 
 def test_the_objective_is_not_above_that_of_nilearn_s_defaults_and_the_first_step_of_the_grid_is_the_same():
@@ -306,9 +315,10 @@ def test_a_list_of_alphas_goes_to_json_and_back():
     assert SparseConnectivity.from_dict(json.loads(json.dumps(params.to_dict()))) == params
 
 
-def test_of_real_series_alpha_and_path_are_scikit_learn_s(real_data):
-    """31 regions of one subject at rest, 250 volumes."""
-    table = pd.read_csv(real_data / "series" / "nitime_fmri_timeseries.csv")
+@pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.nightly)])
+def test_of_real_series_alpha_and_path_are_scikit_learn_s(real_data, every):
+    """Each so many of 31 regions of one subject at rest, 250 volumes."""
+    table = pd.read_csv(real_data / "series" / "nitime_fmri_timeseries.csv").iloc[:, ::every]
     series = Series(table.to_numpy(dtype=np.float64), list(table.columns), 1.89)
     found = sparse_connectome(series, SparseConnectivity(method="single"))
     theirs = quietly(GraphicalLassoCV(), scaled([series])[0])

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from napari_connectome.core.design import Design, Timing, design_of_events, design_of_labels, design_of_table
 from napari_connectome.core.errors import InputError
-from napari_connectome.core.phantom import face_house
 
 # -- labels ----------------------------------------------------------------------------------------------------------------
 
@@ -117,8 +116,8 @@ def test_labels_that_cannot_be_used(table, said):
     assert str(error.value).endswith(".")
 
 
-def test_the_phantom_s_labels():
-    made = face_house()
+def test_the_phantom_s_labels(faces):
+    made = faces
     design = design_of_table(made.labels, made.run.n_volumes, made.run.tr, name="phantom")
     np.testing.assert_array_equal(design.labels, made.labels["labels"])
     np.testing.assert_array_equal(design.chunks, made.labels["chunks"])

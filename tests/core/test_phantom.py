@@ -10,22 +10,12 @@ import pytest
 from napari_connectome.core.cleaning import Cleaning, clean
 from napari_connectome.core.head import MARKER, mni_grid, tissues
 from napari_connectome.core.networks import network_seeds
-from napari_connectome.core.phantom import face_house, resting_group, resting_state
+from napari_connectome.core.phantom import resting_group, resting_state
 from napari_connectome.core.smoothing import smooth
 
 MOTION = [f"{kind}_{axis}" for kind in ("trans", "rot") for axis in "xyz"]
 REGRESSED = [*MOTION, *(f"{name}_derivative1" for name in MOTION), "csf", "white_matter"]
 BAND = Cleaning(detrend=True, high_pass=0.01, low_pass=0.1)
-
-
-@pytest.fixture(scope="module")
-def faces():
-    return face_house()
-
-
-@pytest.fixture(scope="module")
-def group():
-    return resting_group()
 
 
 def digest(*arrays) -> str:
@@ -39,8 +29,8 @@ PRINT_DIGESTS = """
 import hashlib, numpy as np
 from napari_connectome.core.phantom import face_house, resting_group, resting_state
 together = hashlib.sha256()
-rest, faces = resting_state(), face_house()
-for run in (rest.run, faces.run, resting_group(2)[1].run):
+rest, faces = {made}
+for run in (rest.run, faces.run, resting_group(2{short})[1].run):
     together.update(run.data.tobytes())
     together.update(run.confounds.to_numpy().tobytes())
 together.update(rest.anatomy.data.tobytes())
@@ -50,13 +40,19 @@ print(together.hexdigest())
 """
 
 
-def test_the_same_bytes_every_time_in_every_process_whatever_the_threads():
+@pytest.mark.parametrize(
+    ("volumes", "threads"),
+    [(20, ("1", "2")), pytest.param(None, ("1", "2", "7"), marks=pytest.mark.nightly)],
+    ids=["short", "whole"],
+)
+def test_the_same_bytes_every_time_in_every_process_whatever_the_threads(volumes, threads):
+    short = "" if volumes is None else f", n_volumes={volumes}"
+    made = f"resting_state({short[2:]}), face_house({'n_chunks=1' if short else ''})"
+    code = PRINT_DIGESTS.format(made=made, short=short)
     printed = set()
-    for threads in ("1", "2", "7"):
-        environment = os.environ | {"OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads, "PYTHONHASHSEED": threads}
-        done = subprocess.run(
-            [sys.executable, "-c", PRINT_DIGESTS], env=environment, capture_output=True, text=True, check=True
-        )
+    for number in threads:
+        environment = os.environ | {"OPENBLAS_NUM_THREADS": number, "OMP_NUM_THREADS": number, "PYTHONHASHSEED": number}
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
         printed.add(done.stdout)
     assert len(printed) == 1
 

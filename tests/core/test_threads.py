@@ -10,6 +10,8 @@ from threadpoolctl import threadpool_info
 from napari_connectome.core.principal import column_squares, cross_products, inner_products, products
 from napari_connectome.core.threads import in_pieces, one_thread, two_threads
 
+pytestmark = pytest.mark.alone  # the workers of the other tests have one thread each, so there is no limit to be seen
+
 
 def threads():
     return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]

@@ -1,6 +1,7 @@
 """What holds for every analysis and every parameter class, whatever it computes."""
 
 import dataclasses
+import functools
 import importlib
 import importlib.util
 import json
@@ -21,6 +22,12 @@ _spec = importlib.util.spec_from_file_location("analyses_cases", HERE / "analyse
 cases = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(cases)
 CASES = cases.CASES
+
+
+@functools.cache
+def result_of(name):
+    """The result of a case, computed once."""
+    return CASES[name]()
 
 
 def arrays(result):
@@ -52,7 +59,7 @@ def grids(result):
 @pytest.mark.parametrize("name", CASES)
 def test_the_same_twice_on_the_same_grid(name):
     """Bit for bit; that nothing given is written to, the data given see to: they are read-only."""
-    first, again = CASES[name](), CASES[name]()
+    first, again = result_of(name), CASES[name]()
     numbers, others = arrays(first), arrays(again)
     assert numbers
     assert numbers.keys() == others.keys()
@@ -63,7 +70,7 @@ def test_the_same_twice_on_the_same_grid(name):
 
 @pytest.mark.parametrize("name", CASES)
 def test_images_are_float32_masks_bool_and_labels_as_small_as_can_be(name):
-    for place, found in arrays(CASES[name]()).items():
+    for place, found in arrays(result_of(name)).items():
         if found.ndim >= 3 and found.shape[-3:] == cases.GRID.shape and place != ".p.data":  # p are as small as 1e-300
             assert found.dtype in (np.float32, np.bool_, np.uint8), place
 

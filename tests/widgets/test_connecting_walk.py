@@ -39,7 +39,8 @@ def _check(way, runs, regions):
     assert all(path.stat().st_size > 400 for path in way.written)
 
 
-def test_six_runs_of_the_viewer_and_an_atlas_in_a_file(make_napari_viewer, tmp_path, spared):
+@pytest.mark.nightly
+def test_six_runs_of_the_viewer_and_an_atlas_in_a_file(make_napari_viewer, tmp_path):
     viewer = make_napari_viewer(show=True)
     for data, about, kind in samples.resting_group():
         getattr(viewer, f"add_{kind}")(data, **about)
@@ -50,7 +51,7 @@ def test_six_runs_of_the_viewer_and_an_atlas_in_a_file(make_napari_viewer, tmp_p
     _check(way, runs, nc.load_regions(tmp_path / "atlas_of_places.nii.gz"))
 
 
-def test_six_real_files_and_the_schaefer_atlas(make_napari_viewer, real_data, tmp_path, spared):
+def test_six_real_files_and_the_schaefer_atlas(make_napari_viewer, real_data, tmp_path):
     files = sorted((real_data / "rest_group").glob("*.nii.gz"))
     atlas = real_data / "atlas" / "Schaefer2018_100_7Networks_MNI152NLin6Asym_2mm_dseg.nii.gz"
     names = atlas.with_name("schaefer100x7NodeNames.txt")

@@ -18,7 +18,7 @@ R = 12
 
 
 @pytest.fixture
-def window(make_napari_viewer, spared):
+def window(make_napari_viewer):
     return make_napari_viewer(show=True)
 
 

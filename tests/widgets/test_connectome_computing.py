@@ -202,7 +202,11 @@ def test_the_mean_of_the_first_run_lies_beneath_where_no_brain_is_open(computing
 
 
 @pytest.mark.parametrize(
-    "atlas_file", ["Schaefer2018_100_7Networks_MNI152NLin6Asym_2mm_dseg", "DiFuMo128_MNI152NLin6Asym_2mm_maps"]
+    "atlas_file",
+    [
+        "Schaefer2018_100_7Networks_MNI152NLin6Asym_2mm_dseg",
+        pytest.param("DiFuMo128_MNI152NLin6Asym_2mm_maps", marks=pytest.mark.nightly),
+    ],
 )
 def test_real_runs_with_computed_confounds_are_nilearns(computing, compute, until, real_data, atlas_file):
     paths = sorted(str(path) for path in (real_data / "rest_group").glob("*.nii.gz"))[:2]

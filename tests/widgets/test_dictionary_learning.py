@@ -20,7 +20,7 @@ WIDGET = "Dictionary-learning regions"
 
 
 @pytest.fixture
-def viewer(make_napari_viewer, spared, request):
+def viewer(make_napari_viewer, request):
     return make_napari_viewer(show=getattr(request, "param", True))
 
 

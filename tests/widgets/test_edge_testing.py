@@ -466,7 +466,7 @@ def test_of_very_many_edges_the_strongest_are_drawn(take, press, connectome, mon
     assert "The 3 of largest |t| are in the viewer." in testing.view.account.text()
 
 
-def test_all_of_it_fits_a_dock_of_240_pixels(make_napari_viewer, spared, until, connectome, tmp_path):
+def test_all_of_it_fits_a_dock_of_240_pixels(make_napari_viewer, until, connectome, tmp_path):
     from napari_connectome.widgets.connectome import GROUPS
 
     viewer = make_napari_viewer(show=True)

@@ -71,7 +71,7 @@ def _click_strongest(way, view):
     way.picture("an edge of two groups")
 
 
-def test_runs_of_the_viewer_are_put_into_groups_by_hand(make_napari_viewer, tmp_path, spared):
+def test_runs_of_the_viewer_are_put_into_groups_by_hand(make_napari_viewer, tmp_path):
     from tools.connecting import atlas_of_places
     from tools.hands import drag, press, press_tab, show, type_into
 
@@ -106,7 +106,7 @@ def test_runs_of_the_viewer_are_put_into_groups_by_hand(make_napari_viewer, tmp_
     assert len(view.graph.edges_layer.data) == len(way.look._strong)
 
 
-def test_real_runs_and_the_tables_of_two_sites(make_napari_viewer, real_data, tmp_path, spared):
+def test_real_runs_and_the_tables_of_two_sites(make_napari_viewer, real_data, tmp_path):
     from tools.hands import choose, drag, press_tab
 
     files = sorted((real_data / "rest_group").glob("*.nii.gz"))

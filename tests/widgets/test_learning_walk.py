@@ -33,6 +33,7 @@ def _check(way, runs, **chosen):
     assert all(path.stat().st_size > 400 for path in way.written)
 
 
+@pytest.mark.nightly
 def test_six_runs_of_the_viewer(make_napari_viewer, tmp_path):
     viewer = make_napari_viewer(show=True)
     for data, about, kind in samples.resting_group():

@@ -23,7 +23,7 @@ def _atlas(grid):
 
 
 @pytest.fixture
-def opened(make_napari_viewer, spared, small_run, add_run, until):
+def opened(make_napari_viewer, small_run, add_run, until):
     """A viewer with run and atlas, and the panel with their connectome."""
 
     def open_it(*, files=(), **measure):
@@ -129,7 +129,15 @@ def test_a_region_that_is_new_and_one_that_is_gone_are_followed(opened, small_ru
     assert panel.following.account.text() == ""
 
 
-@pytest.mark.parametrize("measure", [{"kind": "partial_correlation"}, {"kind": "tangent"}, {"fisher_z": True}])
+@pytest.mark.parametrize(
+    "measure",
+    [
+        pytest.param({"kind": "partial_correlation"}, marks=pytest.mark.nightly),
+        {"kind": "tangent"},
+        pytest.param({"fisher_z": True}, marks=pytest.mark.nightly),
+    ],
+    ids=str,
+)
 def test_runs_of_files_are_read_at_the_first_stroke_and_every_kind_follows(opened, files, small_run, until, measure):
     _, panel, layer = opened(files=files, **measure)
     run = small_run.run
@@ -253,7 +261,7 @@ def test_a_sparse_connectome_that_fails_says_so_until_what_was_painted_is_undone
     assert panel.look.connectome.names == first.names
 
 
-def test_regions_can_be_painted_from_nothing(make_napari_viewer, spared, small_run, add_run, until):
+def test_regions_can_be_painted_from_nothing(make_napari_viewer, small_run, add_run, until):
     viewer = make_napari_viewer(show=True)
     _, panel = viewer.window.add_plugin_dock_widget("napari-connectome", WIDGET)
     regions = panel.computing.regions

@@ -108,7 +108,12 @@ def test_front_and_top_are_where_the_letters_say(viewer, bar):
 
 @pytest.mark.parametrize(
     ("first", "how"),
-    [("axial", "neurological"), ("coronal", "neurological"), ("coronal", "radiological"), ("sagittal", "radiological")],
+    [
+        ("axial", "neurological"),
+        pytest.param("coronal", "neurological", marks=pytest.mark.nightly),
+        ("coronal", "radiological"),
+        pytest.param("sagittal", "radiological", marks=pytest.mark.nightly),
+    ],
 )
 def test_in_three_dimensions_the_letters_say_what_is_drawn(viewer, bar, first, how):
     """Turn the head; every blob must be drawn on the side that bears its letter."""

@@ -63,6 +63,7 @@ def test_the_phantom_from_the_run_to_the_atlas(make_napari_viewer, tmp_path):
     _check(shop, run_of(run), labels, volume_of(mask).data > 0)
 
 
+@pytest.mark.nightly
 def test_haxbys_slice_from_the_file_to_the_atlas(make_napari_viewer, real_data, tmp_path):
     folder = real_data / "task_haxby_slice"
     viewer = make_napari_viewer(show=True)
