@@ -62,18 +62,18 @@ def test_files_with_confounds_give_the_same(runs, learned, tmp_path):
     assert found.score == pytest.approx(learned.score, rel=1e-3)
 
 
-def test_a_start_decides_how_many_there_are(runs, shorter):
-    start = shorter[0].networks
-    found = learn_networks(iter(runs[:2]), PARAMS, mask=shorter[0].mask, start=start)
+def test_a_start_decides_how_many_there_are(runs, group):
+    start = group[0].networks
+    found = learn_networks(iter(runs[:2]), PARAMS, mask=group[0].mask, start=start)
     assert len(found) == len(start.data)
     assert set(found.names) == set(start.names)
-    regions = learn_networks(runs[:2], PARAMS, mask=shorter[0].mask, start=shorter[0].regions)
-    assert set(regions.names) == set(shorter[0].regions.table["name"])
+    regions = learn_networks(runs[:2], PARAMS, mask=group[0].mask, start=group[0].regions)
+    assert set(regions.names) == set(group[0].regions.table["name"])
 
 
-def test_who_is_left_out_is_named_in_the_result(runs, shorter):
+def test_who_is_left_out_is_named_in_the_result(runs, group):
     bad = runs[1].replace(data=np.zeros_like(runs[1].data))
-    found = learn_networks([runs[0], bad, runs[2]], PARAMS, leave_out=True, mask=shorter[0].mask)
+    found = learn_networks([runs[0], bad, runs[2]], PARAMS, leave_out=True, mask=group[0].mask)
     assert found.subjects == ("sub-01", "sub-03")
     assert len(found.left_out) == 1
     assert "sub-02" in found.left_out[0]
@@ -93,7 +93,7 @@ def _maps(runs, k):
     return Maps(np.broadcast_to(np.ones((), dtype=np.float32), (k, *grid.shape)), grid)
 
 
-def test_what_cannot_be_learned_is_told(runs, shorter):
+def test_what_cannot_be_learned_is_told(runs, group):
     for call, says in [
         (lambda: Networks(n_components=1), "n_components is 1 and must lie between 2"),
         (lambda: learn_networks(runs[:1], PARAMS.replace(alpha=1e6)), "lower the sparsity"),
@@ -103,7 +103,7 @@ def test_what_cannot_be_learned_is_told(runs, shorter):
         (lambda: learn_networks(runs[:1], PARAMS, start=_maps(runs, 501)), "501 maps to start from and at most 500"),
         (lambda: learn_networks(runs[:1], PARAMS, executor=3), "the executor is of type int"),
         (lambda: learn_networks(runs[:1], {"n_components": 5}), "the parameters given are"),
-        (lambda: learn_networks(runs[:1], PARAMS, mask=Volume(shorter[0].mask.data * 0, shorter[0].mask.grid)), "is empty"),
+        (lambda: learn_networks(runs[:1], PARAMS, mask=Volume(group[0].mask.data * 0, group[0].mask.grid)), "is empty"),
     ]:
         with pytest.raises(InputError, match=says):
             call()
