@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from napari.components import ViewerModel
-from napari.layers import Image, Labels
+from napari.layers import Labels
 from npe2 import PluginManager
 from qtpy.QtWidgets import QApplication
 
+from napari_connectome.core import phantom as phantoms
 from napari_connectome.core.networks import network_seeds
 from napari_connectome.layers import samples
 from napari_connectome.layers.spatial import grid_of, info, run_of, to_world, volume_of
@@ -22,8 +23,16 @@ def plugin():
     PluginManager.instance().discover()  # a viewer without a window does not
 
 
-@pytest.fixture(scope="module")
-def rest(plugin):
+@pytest.fixture
+def made(phantom, faces, group, monkeypatch):
+    """The phantoms that the session has made, in place of others like them."""
+    monkeypatch.setattr(phantoms, "resting_state", lambda: phantom)
+    monkeypatch.setattr(phantoms, "face_house", lambda: faces)
+    monkeypatch.setattr(phantoms, "resting_group", lambda: group)
+
+
+@pytest.fixture
+def rest(made):
     viewer = ViewerModel()
     viewer.open_sample(PLUGIN, "resting_state")
     return viewer
@@ -64,9 +73,11 @@ def test_the_world_of_the_viewer_is_mni_mm(rest):
             assert volume_of(rest.layers[0]).grid.contains(mm)
 
 
-def test_faces_and_houses_come_with_labels_and_mask():
+def test_faces_and_houses_come_with_labels_and_mask(made):
     viewer = ViewerModel()
-    _, run, mask = viewer.open_sample(PLUGIN, "face_house")
+    layers = viewer.open_sample(PLUGIN, "face_house")
+    assert list(viewer.layers) == layers
+    _, run, mask = layers
     labels = info(run)["labels_table"]
     assert len(labels) == run.data.shape[0]
     assert info(run)["tr"] == 2.5
@@ -76,9 +87,10 @@ def test_faces_and_houses_come_with_labels_and_mask():
     assert set(np.unique(mask.data)) == {0, 1}
 
 
-def test_the_group_is_six_runs_on_one_grid():
+def test_the_group_is_six_runs_on_one_grid(made):
     viewer = ViewerModel()
     layers = viewer.open_sample(PLUGIN, "resting_group")
+    assert list(viewer.layers) == layers
     runs = [layer for layer in layers if info(layer)["role"] == "run"]
     assert len(runs) == 6
     assert len({layer.name for layer in runs}) == 6
@@ -86,6 +98,7 @@ def test_the_group_is_six_runs_on_one_grid():
     assert all(len(info(layer)["confounds"]) == 120 for layer in runs)
 
 
+@pytest.mark.nightly
 def test_a_sample_takes_no_longer_than_a_breath():
     # Not a benchmark: a generous bound that a slip of the algorithm would break on any machine.
     start = time.process_time()
@@ -101,33 +114,37 @@ def test_regions_bring_their_names(phantom):
     assert names[8] == "language"
 
 
-@pytest.mark.parametrize("key", ["resting_state", "face_house", "resting_group"])
-def test_in_a_window(make_napari_viewer, key):
+def shown(make_napari_viewer, key):
     viewer = make_napari_viewer(show=True)
     layers = viewer.open_sample(PLUGIN, key)
     assert list(viewer.layers) == layers
-    assert viewer.dims.ndim == 4
-    assert all(isinstance(layer, (Image, Labels)) for layer in layers)
     viewer.scene.camera.orientation = ("towards", "up", "right")
     viewer.fit_to_view()
     QApplication.processEvents()
+    return viewer
+
+
+def both_halves_are_seen(viewer):
     viewer.dims.set_point((0, 1, 2, 3), (0, 18, -18, 0))
     picture = viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(float)
     assert picture.max() > 100
     middle = picture.shape[1] // 2
     left, right = picture[:, :middle].mean(), picture[:, middle:].mean()
-    assert left == pytest.approx(right, rel=0.1)  # both halves of the brain
+    assert left == pytest.approx(right, rel=0.1)
 
 
-def test_right_is_right_in_the_window(make_napari_viewer):
-    """The capsule is taped to the right temple, and it is seen there."""
-    viewer = make_napari_viewer(show=True)
-    viewer.open_sample(PLUGIN, "resting_state")
-    viewer.scene.camera.orientation = ("towards", "up", "right")
-    viewer.fit_to_view()
-    QApplication.processEvents()
+def test_right_is_right_in_the_window(make_napari_viewer, made):
+    """Both halves of the brain are seen; the capsule is taped to the right temple, and it is seen there."""
+    viewer = shown(make_napari_viewer, "resting_state")
+    both_halves_are_seen(viewer)
     viewer.dims.set_point((1, 2, 3), (-6, 22, 80))
-    shown = viewer.screenshot(canvas_only=True, flash=False)[..., 0].astype(float)
-    capsule = np.argwhere(shown > 0.95 * shown.max())  # brighter than white matter
-    assert 5 < len(capsule) < 0.01 * shown.size
-    assert capsule[:, 1].min() > np.argwhere(shown > 0)[:, 1].mean() + 50
+    picture = viewer.screenshot(canvas_only=True, flash=False)[..., 0].astype(float)
+    capsule = np.argwhere(picture > 0.95 * picture.max())  # brighter than white matter
+    assert 5 < len(capsule) < 0.01 * picture.size
+    assert capsule[:, 1].min() > np.argwhere(picture > 0)[:, 1].mean() + 50
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("key", ["face_house", "resting_group"])
+def test_in_a_window(make_napari_viewer, key):
+    both_halves_are_seen(shown(make_napari_viewer, key))

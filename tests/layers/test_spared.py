@@ -8,15 +8,7 @@ import pytest
 
 from napari_connectome.layers.spared import Spared
 
-pytestmark = pytest.mark.alone
-MOVES = list(itertools.product(range(3), (True, False)))  # which of three holders begins (True) or ends
-
-
-@pytest.fixture(autouse=True)
-def _none_spared_before():
-    gc.unfreeze()
-    yield
-    gc.unfreeze()
+pytestmark = pytest.mark.alone  # the collector is that of the whole process
 
 
 class _Loop:
@@ -26,20 +18,28 @@ class _Loop:
         self.itself = self
 
 
-@pytest.mark.parametrize("holding", [set(chosen) for n in range(4) for chosen in itertools.combinations(range(3), n)], ids=str)
-@pytest.mark.parametrize("moves", list(itertools.product(MOVES, repeat=2)), ids=str)
-def test_things_are_spared_while_anybody_says_so(holding, moves):
-    """From each of the eight states, whatever two moves come."""
-    holders, holding = [Spared() for _ in range(3)], set(holding)
-    for which in holding:
-        holders[which].begin()
-    for which, begins in moves:
+@pytest.fixture(autouse=True)
+def nothing_spared():
+    """Tests of the window have the collector pass over what was there before them."""
+    gc.unfreeze()
+    gc.collect()
+
+
+@pytest.mark.parametrize("holding", list(itertools.product([False, True], repeat=3)))
+def test_things_are_spared_while_anybody_says_so(holding):
+    """Every move of each of three from every state: 8 × 6."""
+    for which, begins in itertools.product(range(3), [False, True]):
+        holders = [Spared() for _ in range(3)]
+        for holder, holds in zip(holders, holding, strict=True):
+            if holds:
+                holder.begin()
+        assert (gc.get_freeze_count() > 0) == any(holding)
         (holders[which].begin if begins else holders[which].end)()
-        (holding.add if begins else holding.discard)(which)
-        assert (gc.get_freeze_count() > 0) == bool(holding)
-    for holder in holders:
-        holder.end()
-    assert gc.get_freeze_count() == 0
+        after = [begins if i == which else holds for i, holds in enumerate(holding)]
+        assert (gc.get_freeze_count() > 0) == any(after)
+        for holder in holders:
+            holder.end()
+        assert gc.get_freeze_count() == 0
 
 
 def test_what_came_since_is_collected_and_what_was_before_is_afterwards():
@@ -53,3 +53,17 @@ def test_what_came_since_is_collected_and_what_was_before_is_afterwards():
     spared.end()
     gc.collect()
     assert [each() is None for each in gone] == [True, True]
+
+
+def test_beginning_again_spares_what_came_since():
+    spared = Spared()
+    spared.begin()
+    since = _Loop()
+    gone = weakref.ref(since)
+    spared.begin()
+    del since
+    gc.collect()
+    assert gone() is not None
+    spared.end()
+    gc.collect()
+    assert gone() is None
