@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
     QMainWindow,
     QPushButton,
     QScrollArea,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -101,6 +102,16 @@ class Panel(QWidget):
     def at_end(self, call: Callable[[], Any]) -> None:
         """Have something called when the widget goes."""
         self._undo.append((call,))
+
+    def pages(self, parts: dict[str, QWidget]) -> QTabWidget:
+        """Parts by their titles, one of which is seen at a time."""
+        made = QTabWidget()
+        for title, part in parts.items():
+            made.addTab(part, title)
+        # When it is deleted, its pages go one by one, and it tells which one comes to the front: with PySide6, slots that
+        # are no longer there.
+        self._undo.append((made.blockSignals, True))
+        return made
 
     def release(self) -> None:
         """Let go of the viewer; further calls do nothing."""
