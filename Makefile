@@ -1,15 +1,17 @@
 # make demo    the plugin at work on the sample run (without a display: pictures and files in demo/)
 # make test    the tests, those of the real window included, on all processors; ARGS="tests/core -k cosine" for some of them
 # make test-all    with the expensive ones, more random cases, and in random order
+# make test-pyside6    those that must hold with every Qt binding, with PySide6 instead of PyQt6
 # make check   ruff, mypy, import-linter
 # make bench   side by side with nilearn (ARGS=--full for the large run too, ARGS=--help for more)
-# make clean   removes what the other commands made, except .venv; make distclean removes that too
+# make clean   removes what the other commands made, except .venv and .venv-pyside6; make distclean removes those too
 #
-# PYTHON=… chooses the interpreter .venv is made with; otherwise the first Python >= 3.11 found is taken.
+# PYTHON=… chooses the interpreter these are made with; otherwise the first Python >= 3.11 found is taken.
 
 SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
+PYSIDE6 := .venv-pyside6
 PYTHON ?=
 ARGS ?=
 
@@ -20,11 +22,12 @@ endif
 
 # Tests open windows on screens that they start themselves. One process a processor, one thread a process: more would wait
 # for each other.
-TESTS := env -u DISPLAY -u WAYLAND_DISPLAY $(BIN)/python -m pytest
+OWN_SCREENS := env -u DISPLAY -u WAYLAND_DISPLAY
+TESTS := $(OWN_SCREENS) $(BIN)/python -m pytest
 WORKERS := --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 
-.PHONY: demo test test-all check bench clean distclean
+.PHONY: demo test test-all test-pyside6 check bench clean distclean
 
 demo: $(VENV)/.plugin
 ifneq ($(DISPLAY)$(WAYLAND_DISPLAY),)
@@ -49,6 +52,12 @@ test-all: $(VENV)/.tools
 	HYPOTHESIS_PROFILE=nightly $(ONE_THREAD) $(TESTS) $(WORKERS) -p randomly -m "not alone" $(ARGS)
 	HYPOTHESIS_PROFILE=nightly $(TESTS) -p randomly -m alone $(ARGS)
 
+# Only files that have such tests: others need what is not installed there, nilearn for one.
+test-pyside6: $(PYSIDE6)/.tools
+	tools/display-libraries xvfb
+	QT_API=pyside6 $(ONE_THREAD) $(OWN_SCREENS) $(PYSIDE6)/bin/python -m pytest $(WORKERS) -m bindings $(ARGS) \
+		$$(grep --recursive --files-with-matches --include='test_*.py' 'mark\.bindings' tests)
+
 check: $(VENV)/.tools
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -69,9 +78,14 @@ $(VENV)/.tools: $(VENV)/.plugin
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev
 	touch $@
 
+$(PYSIDE6)/.tools: pyproject.toml
+	tools/make-venv $(PYSIDE6) $(PYTHON)
+	$(PYSIDE6)/bin/python -m pip install --quiet --disable-pip-version-check --group window --editable '.[pyside6]'
+	touch $@
+
 clean:
 	rm -rf build dist demo *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
-	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+	find . -name __pycache__ -not -path './$(VENV)/*' -not -path './$(PYSIDE6)/*' -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(PYSIDE6)

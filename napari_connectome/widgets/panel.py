@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
     QMainWindow,
     QPushButton,
     QScrollArea,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -101,6 +102,16 @@ class Panel(QWidget):
     def at_end(self, call: Callable[[], Any]) -> None:
         """Have something called when the widget goes."""
         self._undo.append((call,))
+
+    def tabbed(self, parts: dict[str, QWidget]) -> QTabWidget:
+        """Tabs, one for each part, with its title."""
+        made = QTabWidget()
+        for title, part in parts.items():
+            made.addTab(part, title)
+        # When it is deleted, its tabs go one by one, and it emits which one is current then: with PySide6, to slots that
+        # are no longer there.
+        self._undo.append((made.blockSignals, True))
+        return made
 
     def release(self) -> None:
         """Let go of the viewer; further calls do nothing."""

@@ -30,7 +30,7 @@ class Section(QCollapsible):
     """
 
     def __init__(self, content: QWidget, title: str = "") -> None:
-        super().__init__(title, expandedIcon=QIcon(), collapsedIcon=QIcon())
+        super().__init__(title)
         self._title = title
         self.setDuration(0)
         self.toggleButton().setMinimumWidth(40)
@@ -59,6 +59,7 @@ class Section(QCollapsible):
 
     def _write(self, *_: bool) -> None:
         button = self.toggleButton()
+        button.setIcon(QIcon())  # superqt sets its own at each change, also when given an empty one: that is false in PySide6
         whole = f"{OPEN if self.isExpanded() else CLOSED} {self._title}"
         shown = button.fontMetrics().elidedText(whole, Qt.TextElideMode.ElideRight, button.width() - EDGES)
         button.setText(shown.replace("&", "&&"))  # a single one marks the letter of a shortcut

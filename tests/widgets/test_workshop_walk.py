@@ -55,6 +55,7 @@ def _check(shop, run, labels, within):
     assert "Circular" in json.dumps(json.loads((shop.folder / "conditions.json").read_text()))
 
 
+@pytest.mark.bindings
 def test_the_phantom_from_the_run_to_the_atlas(make_napari_viewer, tmp_path):
     viewer = make_napari_viewer(show=True)
     _, run, mask = _add(viewer, samples.face_house())
