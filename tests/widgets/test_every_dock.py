@@ -25,7 +25,7 @@ CONDITIONS = np.repeat(np.tile(["rest", "face", "house"], 6), 5)
 
 
 @pytest.fixture
-def viewer(make_napari_viewer, small_run, add_run, spared):
+def viewer(make_napari_viewer, small_run, add_run):
     """A window with the small run, whose volumes have conditions, and with two regions."""
     made = make_napari_viewer(show=True)
     made.window._qt_window.resize(1400, 950)
