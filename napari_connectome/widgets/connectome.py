@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from napari.layers import Labels
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from napari_connectome.core.connectomes import Connectome
 from napari_connectome.core.values import Regions
@@ -50,7 +50,10 @@ class Connectomes(Panel):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.following)
         column.addWidget(self.look)
-        self.tabs = self.tabbed({"Compute": self.computing, "Matrix": matrix, "Groups": self.groups})
+        self.tabs = QTabWidget()
+        self.tabs.addTab(self.computing, "Compute")
+        self.tabs.addTab(matrix, "Matrix")
+        self.tabs.addTab(self.groups, "Groups")
         for tab in (LOOK, GROUPS):
             self.tabs.setTabEnabled(tab, False)
         self.column.addWidget(ViewBar(self.viewer))

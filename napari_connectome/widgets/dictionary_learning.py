@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from napari.layers import Layer
 from napari.utils.notifications import show_warning
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QTabWidget, QWidget
 
 from napari_connectome.analyses.networks import NetworkMaps, Sketch
 from napari_connectome.core.errors import InputError
@@ -61,7 +61,9 @@ class DictionaryLearningRegions(Panel):
         self.learning = NetworkLearning(self)
         self.browser = NetworkBrowser(self)
         self.regions = NetworkRegions(self)
-        self.tabs = self.tabbed({"Learn": self.learning, "Networks": self.browser, "Regions": self.regions})
+        self.tabs = QTabWidget()
+        for part, title in ((self.learning, "Learn"), (self.browser, "Networks"), (self.regions, "Regions")):
+            self.tabs.addTab(part, title)
         self.choice = LayerChoice(self.viewer, _fits, instead="learned here")
         self.choice.setToolTip("What to browse and to take apart: the networks learned here, or the maps of a layer.")
         self.at_end(self.choice.close_choice)

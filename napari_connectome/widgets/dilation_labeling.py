@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from napari.layers import Image, Labels, Layer
-from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton
+from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton, QTabWidget
 
 from napari_connectome.core.grid import Grid
 from napari_connectome.core.origins import Origin
@@ -78,7 +78,9 @@ class DilationLabeling(Panel):
         self.message = words()
         self.edit = RegionEdit(self)
         self.measure = RegionMeasure(self)
-        self.tabs = self.tabbed({"Edit": self.edit, "Measure": self.measure})
+        self.tabs = QTabWidget()
+        self.tabs.addTab(self.edit, "Edit")
+        self.tabs.addTab(self.measure, "Measure")
         self.column.addWidget(ViewBar(self.viewer))
         self.column.addLayout(row("Regions", self.layer_choice, self.new_button))
         self.column.addLayout(row("Values from", self.values_choice))

@@ -19,7 +19,6 @@ from qtpy.QtWidgets import (
     QMainWindow,
     QPushButton,
     QScrollArea,
-    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -103,16 +102,6 @@ class Panel(QWidget):
         """Have something called when the widget goes."""
         self._undo.append((call,))
 
-    def tabbed(self, parts: dict[str, QWidget]) -> QTabWidget:
-        """Tabs, one for each part, with its title."""
-        made = QTabWidget()
-        for title, part in parts.items():
-            made.addTab(part, title)
-        # When it is deleted, its tabs go one by one, and it emits which one is current then: with PySide6, to slots that
-        # are no longer there.
-        self._undo.append((made.blockSignals, True))
-        return made
-
     def release(self) -> None:
         """Let go of the viewer; further calls do nothing."""
         _run_all(self._undo)
@@ -141,6 +130,9 @@ class Panel(QWidget):
                 self._docked = True
             elif self._docked:
                 self.release()
+                # Nobody else does. Garbage collection would take it apart in any order: with PySide6, parts after the whole
+                # they are in, which crashes, and signals of parts would not find its slots any more.
+                self.deleteLater()
         super().changeEvent(event)
 
     def showEvent(self, event: Any) -> None:  # noqa: N802

@@ -229,8 +229,9 @@ def test_the_binding_is_the_one_that_was_asked_for(qapp):
 
 @pytest.mark.parametrize("command", DOCKS)
 def test_a_dock_opens_works_and_closes(command, dock, at):
-    from qtpy.QtCore import Qt
+    from qtpy.QtCore import QEvent, Qt
     from qtpy.QtTest import QTest
+    from qtpy.QtWidgets import QApplication
 
     assert command in WAYS, "this dock is new: say above what a person does first in it, and what must come of it"
     shown = dock(command)
@@ -239,8 +240,12 @@ def test_a_dock_opens_works_and_closes(command, dock, at):
     for visible in (False, True):
         assert dock(command) is shown
         assert shown.isVisible() == visible
+    gone = []
+    shown.widget().destroyed.connect(lambda: gone.append(command))
     QTest.mouseClick(shown.title.close_button, Qt.MouseButton.LeftButton)
     assert not at.viewer.window.dock_widgets
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    assert gone == [command], "it waits for the garbage collection, which takes it apart in any order"
 
 
 def test_all_docks_close_with_their_window(dock, viewer):
