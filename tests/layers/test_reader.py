@@ -331,12 +331,13 @@ def test_in_a_window_a_broken_file_is_one_notification(make_napari_viewer, tmp_p
     path = write(tmp_path / "bold.nii.gz", np.tile(noise, (8, 8, 8, 1)))
     monkeypatch.setattr(reader, "PATIENCE", 0.0)
     bars, ticks = [], []
-    progress._all_instances.events.changed.connect(lambda event: bars.extend(event.added))
+    note = progress._all_instances.events.changed.connect(lambda event: bars.extend(event.added))
     timer = QTimer()
     timer.timeout.connect(lambda: ticks.append(1))
     timer.start(0)
     (layer,) = viewer.open(path, plugin="napari-connectome")
     timer.stop()
+    progress._all_instances.events.changed.disconnect(note)
     assert layer.data.shape == (7, 48, 40, 32)
     assert not progress._all_instances
 
