@@ -74,6 +74,9 @@ class Panel(QWidget):
         self._scroll = scroll
         self._brought: QWidget | None = None
         self._bring_soon = self.timer(SETTLE, self._bring)
+        self._delete_soon = QTimer(self)  # not of `timer`: it starts when the widget has let go
+        self._delete_soon.setSingleShot(True)
+        self._delete_soon.timeout.connect(self._delete_undocked)
 
     def bring(self, widget: QWidget) -> None:
         """Scroll so that a part that has just appeared is seen."""
@@ -130,10 +133,14 @@ class Panel(QWidget):
                 self._docked = True
             elif self._docked:
                 self.release()
-                # Nobody else does. Garbage collection would take it apart in any order: with PySide6, parts after the whole
-                # they are in, which crashes, and signals of parts would not find its slots any more.
-                self.deleteLater()
+                self._delete_soon.start()
         super().changeEvent(event)
+
+    def _delete_undocked(self) -> None:
+        # napari does not. Garbage collection would take it apart in any order: with PySide6, parts after the whole they are
+        # in, which crashes, and signals of parts would not find its slots any more.
+        if self.parent() is None:  # a script may have docked it again
+            self.deleteLater()
 
     def showEvent(self, event: Any) -> None:  # noqa: N802
         """Share one place with the other panels of this plugin: side by side each would be too low to use."""
