@@ -4,6 +4,7 @@ What each does is tested thoroughly elsewhere, with one binding. Here each shows
 """
 
 import os
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -244,7 +245,10 @@ def test_a_dock_opens_works_and_closes(command, dock, at):
     shown.widget().destroyed.connect(lambda: gone.append(command))
     QTest.mouseClick(shown.title.close_button, Qt.MouseButton.LeftButton)
     assert not at.viewer.window.dock_widgets
-    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    end = time.monotonic() + 5
+    while not gone and time.monotonic() < end:
+        QApplication.processEvents()
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     assert gone == [command], "it waits for the garbage collection, which takes it apart in any order"
 
 
