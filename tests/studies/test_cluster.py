@@ -238,7 +238,7 @@ def another_program(request):
 NO_ADDRESSES = ["nonsense", "no such place", "127.0.0.1", "127.0.0.1:99999999", "http://127.0.0.1:1", "inproc://127.0.0.1/1/1"]
 
 
-@pytest.mark.parametrize("address", [nobody(), *NO_ADDRESSES, "tls://127.0.0.1:1"])
+@pytest.mark.parametrize("address", [pytest.param(nobody(), id="nobody"), *NO_ADDRESSES, "tls://127.0.0.1:1"])
 def test_a_failed_connection_leaves_nothing(address):
     before, clients = threading.enumerate(), len(distributed.Client._instances)
     with pytest.raises(InputError, match=r"^no (Dask )?scheduler .* at .*correct the address"), cluster_executor(address, 0.3):
