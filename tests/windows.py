@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -146,18 +145,14 @@ def _close(viewer: Any) -> None:
 
 @pytest.fixture(scope="module")
 def windows() -> Iterator[Windows]:
-    """The windows of a module, without napari's thread for the status bar.
-
-    napari collects all garbage when a layer is removed, for the sake of drivers of graphics cards under Windows: a third of the
-    time of tests that show results. Here only the youngest is collected.
-    """
+    """The windows of a module, without napari's thread for the status bar."""
     from napari._qt.qt_viewer import QtViewer
 
-    youngest = SimpleNamespace(collect=lambda: gc.collect(0))
-    with patch("napari._qt.threads.status_checker.StatusChecker.start", _nothing), patch("napari._vispy.canvas.gc", youngest):
+    with patch("napari._qt.threads.status_checker.StatusChecker.start", _nothing):
         made = Windows()
         yield made
         made.close()
+    gc.unfreeze()  # what was frozen before each test, see `nothing_left_running`
     gc.collect()
     left = len(QtViewer._instances)
     QtViewer._instances.clear()
