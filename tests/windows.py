@@ -81,9 +81,6 @@ def empty(viewer: Any, new: dict[str, Any]) -> None:
     from qtpy.QtCore import QEvent
     from qtpy.QtWidgets import QApplication
 
-    from napari_connectome.layers.connectome_graph import ConnectomeGraph
-    from napari_connectome.layers.of_viewer import OfViewer
-
     window = viewer.window
     for dock in list(window._wrapped_dock_widgets.values()):
         inside = dock.widget()
@@ -91,11 +88,7 @@ def empty(viewer: Any, new: dict[str, Any]) -> None:
         if inside is not None:
             inside.close()
             inside.deleteLater()
-    if graph := ConnectomeGraph._of_viewer.get(id(viewer)):
-        graph.clear()
     viewer.layers.clear()
-    for kind in OfViewer.__subclasses__():
-        kind._of_viewer.pop(id(viewer), None)
     viewer.dims.update(new["dims"])
     viewer.scene.camera.update(new["camera"])
     viewer.canvas.grid.update(new["grid"])

@@ -1,10 +1,7 @@
 """The window that the tests of a module share (`tests/windows.py`) is, for each of them, as if it were new."""
 
-import numpy as np
 import pytest
 
-from napari_connectome.core.connectomes import Connectome
-from napari_connectome.layers.connectome_graph import ConnectomeGraph
 from napari_connectome.layers.orientation import convention, set_convention, show_volume
 from tests.windows import Windows, empty, state
 
@@ -19,8 +16,6 @@ def used(make_napari_viewer, windows, small_run, add_run):
     add_run(viewer, small_run.run)
     for widget in WIDGETS:
         viewer.window.add_plugin_dock_widget("napari-connectome", widget)
-    matrix = np.full((2, 2), 0.5) + np.eye(2) / 2
-    ConnectomeGraph.of(viewer).show(Connectome(matrix, ["a", "b"], coordinates=np.array([[0.0, 0, 0], [9, 9, 9]])))
     set_convention(viewer, "radiological")
     show_volume(viewer)
     viewer.window._qt_window.resize(900, 700)
@@ -36,7 +31,6 @@ def test_an_emptied_window_is_as_it_was_when_new(used):
     assert not viewer.layers
     assert not viewer.window.dock_widgets
     assert convention(viewer) != "radiological"
-    assert ConnectomeGraph.of(viewer).nodes_layer is None
 
 
 @pytest.mark.parametrize("spoil", [lambda viewer: viewer.mouse_drag_callbacks.append(print), lambda viewer: viewer.close()])
