@@ -1,7 +1,8 @@
-"""One window of napari for all tests of a module: emptied between them, and replaced when it is not as it was when new.
+"""One hidden window of napari for all tests of a module: emptied between them, and replaced when it is not as when it was new.
 
 Opening and closing a window takes a second, more than most tests in it. `make_napari_viewer` is napari's fixture of that name
-as far as tests can tell. A window that a test closed, spoilt or failed in is not given to another.
+as far as tests can tell. A window that a test closed, spoilt or failed in is not given to another. A window that is shown is
+opened for each test: drawing an emptied one has crashed in the OpenGL driver.
 """
 
 from __future__ import annotations
@@ -18,41 +19,42 @@ CALLBACKS = ("mouse_move_callbacks", "mouse_wheel_callbacks", "mouse_drag_callba
 
 
 class Windows:
-    """The windows that the tests of a module share, one shown and one hidden, and those that one test opened beside them."""
+    """The hidden window that the tests of a module share, and those that one test opened beside it."""
 
     def __init__(self) -> None:
-        self._shared: dict[bool, tuple[Any, dict[str, Any]]] = {}  # shown or not: the viewer, and what it was when new
+        self._shared: Any = None
+        self._new: dict[str, Any] = {}  # what the shared one was when new
         self._of_this_test: list[Any] = []
 
     def open(self, *, show: bool = False, **how: Any) -> Any:
         """Return the shared window if it is free and wanted as it is, else a new one."""
-        viewer, _ = self._shared.get(show, (None, {}))
-        if viewer is None or how or viewer in self._of_this_test:
+        if show or how or self._shared in self._of_this_test:
             viewer = _open(show, **how)
-            if not how and show not in self._shared:
-                self._shared[show] = viewer, state(viewer)
-        elif viewer.window._qt_window not in _windows():
+        elif self._shared is None:
+            viewer = self._shared = _open(show)
+            self._new = state(viewer)
+        else:
+            viewer = self._shared
             _windows().append(viewer.window._qt_window)
         self._of_this_test.append(viewer)
         return viewer
 
     def end_of_test(self, failed: bool) -> None:
-        """Close what the test opened, and empty the shared windows."""
-        for show, (viewer, new) in list(self._shared.items()):
-            if viewer in self._of_this_test:
-                self._of_this_test.remove(viewer)
-                if failed or not _is_open(viewer, show) or not _emptied(viewer, new):
-                    del self._shared[show]
-                    _close(viewer)
-                else:
-                    _windows().remove(viewer.window._qt_window)
+        """Close what the test opened, and empty the shared window."""
         while self._of_this_test:
-            _close(self._of_this_test.pop())
+            viewer = self._of_this_test.pop()
+            if viewer is not self._shared:
+                _close(viewer)
+            elif failed or not _is_open(viewer) or not _emptied(viewer, self._new):
+                self.close()
+            else:
+                _windows().remove(viewer.window._qt_window)
 
     def close(self) -> None:
-        """Close the shared windows."""
-        while self._shared:
-            _close(self._shared.popitem()[1][0])
+        """Close the shared window."""
+        if self._shared is not None:
+            viewer, self._shared = self._shared, None
+            _close(viewer)
 
 
 def state(viewer: Any) -> dict[str, Any]:
@@ -123,9 +125,8 @@ def _open(show: bool, **how: Any) -> Any:
     return viewer
 
 
-def _is_open(viewer: Any, show: bool) -> bool:
-    window = getattr(viewer.window, "_qt_window", None)
-    return window is not None and window.isVisible() == show
+def _is_open(viewer: Any) -> bool:
+    return hasattr(viewer.window, "_qt_window")
 
 
 def _close(viewer: Any) -> None:
@@ -154,7 +155,7 @@ def windows() -> Iterator[Windows]:
 
 @pytest.fixture
 def make_napari_viewer(request: pytest.FixtureRequest, qtbot: Any, windows: Windows) -> Iterator[Callable[..., Any]]:
-    """Make a viewer; `show=True` gives the module's window, as if it were new."""
+    """Make a viewer; without arguments it is in the module's hidden window, as if that were new."""
     from napari.settings import get_settings
 
     get_settings().reset()

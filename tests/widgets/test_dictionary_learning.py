@@ -237,7 +237,7 @@ def test_cancel_is_seen_at_once(viewer, panel, held, until, collections):
 
 
 def test_cancel_before_there_is_anything_to_see_collects_no_garbage_and_closing_leaves_nothing(
-    viewer, panel, until, collections, monkeypatch, qtbot
+    viewer, panel, until, collections, monkeypatch
 ):
     original = Job._progress
 
@@ -258,13 +258,12 @@ def test_cancel_before_there_is_anything_to_see_collects_no_garbage_and_closing_
     assert list(viewer.layers) == []
     learn_until_it_reduces()
     viewer.window.remove_dock_widget(panel)
-    qtbot.addWidget(panel)  # this test still holds it
     assert not panel.learning.work.busy
     assert len(viewer.layers) == 0
 
 
 @unseen
-def test_a_preview_in_place_of_a_learning_takes_its_sketch_away_and_so_does_closing(viewer, panel, held, until, qtbot):
+def test_a_preview_in_place_of_a_learning_takes_its_sketch_away_and_so_does_closing(viewer, panel, held, until):
     held()
     learning = panel.learning
     learning.preview_button.click()
@@ -276,7 +275,6 @@ def test_a_preview_in_place_of_a_learning_takes_its_sketch_away_and_so_does_clos
     assert list(viewer.layers) == []
     held()
     viewer.window.remove_dock_widget(panel)
-    qtbot.addWidget(panel)
     assert list(viewer.layers) == []
 
 
