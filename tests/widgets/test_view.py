@@ -1,4 +1,8 @@
-"""The view bar: buttons that do what they say, and pictures in which left is left."""
+"""The view bar: buttons that do what they say, and pictures in which left is left.
+
+They wait with `qtbot.wait`: with PySide6, vispy replaces QTest.qWait by a function of its own, in which what was given to
+deleteLater() stays (vispy/app/backends/_pyside6.py).
+"""
 
 import gc
 import weakref
@@ -152,7 +156,7 @@ def test_the_buttons_show_what_is_seen(viewer, bar):
     assert bar.findChild(QComboBox).currentIndex() == -1
 
 
-def test_two_bars_agree_and_the_letters_stand_once(viewer, bar):
+def test_two_bars_agree_and_the_letters_stand_once(viewer, bar, qtbot):
     set_convention(viewer, "radiological")
     other = ViewBar(viewer)
     viewer.window.add_dock_widget(other)
@@ -163,11 +167,11 @@ def test_two_bars_agree_and_the_letters_stand_once(viewer, bar):
     assert other.findChild(QComboBox).currentIndex() == 0
     assert len(letters(viewer)) == 4
     other.deleteLater()
-    QTest.qWait(30)
+    qtbot.wait(30)
     assert len(letters(viewer)) == 4
     press(bar, "Axial")
     bar.deleteLater()
-    QTest.qWait(30)
+    qtbot.wait(30)
     assert letters(viewer) == {}
     show_plane(viewer, "coronal")
     viewer.cursor.position = (0, 1, 2, 3)
@@ -200,7 +204,7 @@ def test_the_place_under_a_real_mouse(viewer, bar, qtbot):
     qtbot.waitUntil(arrived, timeout=20000)
 
 
-def test_a_bar_inside_another_widget_goes_with_it(make_napari_viewer_proxy):
+def test_a_bar_inside_another_widget_goes_with_it(make_napari_viewer_proxy, qtbot):
     viewer = make_napari_viewer_proxy()
     outer = QWidget()
     QVBoxLayout(outer).addWidget(ViewBar(viewer))
@@ -211,7 +215,7 @@ def test_a_bar_inside_another_widget_goes_with_it(make_napari_viewer_proxy):
     viewer.window.remove_dock_widget(outer)
     outer.deleteLater()
     del outer
-    QTest.qWait(30)
+    qtbot.wait(30)
     gc.collect()
     assert letters(viewer) == {}
     assert ref() is None
@@ -226,13 +230,13 @@ def test_a_closed_bar_lets_go_and_a_shown_one_comes_back(viewer, bar):
     assert down(bar) == ["Coronal"]
 
 
-def test_the_viewer_may_go_first(make_napari_viewer):
+def test_the_viewer_may_go_first(make_napari_viewer, qtbot):
     viewer = make_napari_viewer()
     viewer.add_image(np.zeros(GRID.shape, np.float32), **layer_kwargs(GRID))
     viewer.window.add_dock_widget(ViewBar(viewer))
     press(viewer.window._qt_window.findChild(ViewBar), "3-D")
     viewer.close()
-    QTest.qWait(30)
+    qtbot.wait(30)
 
 
 def in_panel(viewer):
@@ -256,21 +260,21 @@ def test_the_letters_go_when_the_dock_is_closed(make_napari_viewer_proxy):
     show_plane(viewer, "coronal")
 
 
-def test_a_panel_docked_again_lets_go_again(make_napari_viewer):
+def test_a_panel_docked_again_lets_go_again(make_napari_viewer, qtbot):
     viewer = make_napari_viewer(show=True)
     panel, _ = in_panel(viewer)
     for _ in range(2):
         viewer.window.remove_dock_widget(panel)
         assert letters(viewer) == {}
         viewer.window.add_dock_widget(panel)
-        QTest.qWait(50)
+        qtbot.wait(50)
         assert len(letters(viewer)) == 4
     viewer.window.remove_dock_widget(panel)
     assert letters(viewer) == {}
 
 
 @pytest.mark.parametrize("undocked", [True, False])
-def test_panel_and_viewer_go_in_silence(make_napari_viewer, undocked, monkeypatch):
+def test_panel_and_viewer_go_in_silence(make_napari_viewer, undocked, monkeypatch, qtbot):
     """Nothing may be raised while all of it is collected as garbage, where Python can only print it."""
     raised = []
     monkeypatch.setattr("sys.unraisablehook", raised.append)
@@ -283,7 +287,7 @@ def test_panel_and_viewer_go_in_silence(make_napari_viewer, undocked, monkeypatc
     viewer.close()
     del viewer, panel, dock
     for _ in range(3):
-        QTest.qWait(10)
+        qtbot.wait(10)
         gc.collect()
     assert raised == []
     assert bar() is None
