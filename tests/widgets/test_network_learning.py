@@ -28,8 +28,8 @@ def learning(qtbot, network_files, until):
     made.runs.add_files(network_files)
     until(lambda: not made.runs.busy)
     made.form.value = Networks(n_components=4, mask="background", fwhm=0.0, alpha=1.0)
-    made.got = []
-    made.learned.connect(made.got.append)
+    got = made.got = []
+    made.learned.connect(lambda maps, mean: got.append(maps))  # PySide6 gives list.append both of them
     return made
 
 
