@@ -432,10 +432,13 @@ def test_a_panel_that_is_closed_goes_at_once(make_napari_viewer, until):
         panel.viewer.window.remove_dock_widget(panel)
         return weakref.ref(panel)
 
+    def is_gone():
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+        gc.collect()
+        return kept() is None
+
     kept = opened_and_closed()
-    QApplication.processEvents()
-    gc.collect()
-    assert kept() is None
+    until(is_gone, 5.0)
 
 
 def test_a_layer_deleted_in_mid_preview(window, hand, until):
