@@ -65,12 +65,15 @@ def test_averaging_and_cleaning_commute(case):
 @given(cases)
 def test_columns_are_cleaned_each_by_itself(case):
     cleaning, rest, rng = drawn(case)
+    level = clean(np.ones((N, 1)), TR, cleaning, **rest)
     cleaning = cleaning.replace(standardize="zscore_sample")
     series = rng.standard_normal((N, 12)) + 1000
     together = clean(series, TR, cleaning, **rest)
     order = rng.permutation(12)
     close(clean(series[:, order], TR, cleaning, **rest), together[:, order])
-    close(clean(series * 3 + 7, TR, cleaning, **rest), together, 100)
+    close(clean(series * 3, TR, cleaning, **rest), together, 100)
+    if np.ptp(level) < 1e-9:  # Confounds with means of their own, not standardized, explain a part of the level.
+        close(clean(series * 3 + 7, TR, cleaning, **rest), together, 100)
 
 
 @given(cases)
