@@ -56,7 +56,8 @@ def _features(layer):
 
 def test_names_and_origins_are_read_from_the_layer():
     """As our reader writes them, and as napari's own plugins do."""
-    regions = RegionLayer(_layer())
+    layer = _layer()
+    regions = RegionLayer(layer)
     assert regions.names == {2: "FFA", 5: "PPA"}
     assert regions.origins == {2: (TEST,)}
     assert regions.name(2) == "FFA"
@@ -122,7 +123,8 @@ def test_an_edit_and_its_undo(name):
 
 def test_a_name_given_after_steps_holds_before_them():
     """Renaming is no step: undoing what was done before keeps it, where the region is the same one."""
-    regions = RegionLayer(_layer())
+    layer = _layer()
+    regions = RegionLayer(layer)
     regions.apply(morph(regions.labels, regions.grid))
     regions.layer.paint((2, 2, 2), 7)
     regions.apply(renumber(regions.labels))
@@ -246,7 +248,8 @@ def test_features_say_what_the_table_says():
 
 def test_names_are_each_regions_own():
     """Empty names and those of others are refused; odd characters become one line."""
-    regions = RegionLayer(_layer())
+    layer = _layer()
+    regions = RegionLayer(layer)
     with pytest.raises(InputError, match="needs a name"):
         regions.rename(2, "  ")
     with pytest.raises(InputError, match="another region named PPA"):

@@ -1,4 +1,5 @@
 import warnings
+from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
@@ -311,6 +312,13 @@ def act(seeds, action, rng):
         _ACTS[action](seeds, seeds.layer, int(rng.integers(max(1, len(seeds)))), rng)
 
 
+def _name(seeds, layer, row, rng):
+    name = f"n{rng.integers(10**9)}"
+    taken = name in set(seeds.table["name"].drop(index=row))
+    with pytest.raises(InputError, match="another seed named") if taken else nullcontext():
+        seeds.set(row, name=name)
+
+
 def _remove(seeds, layer, row, rng):
     layer.selected_data = {row, 0}
     layer.remove_selected()
@@ -339,7 +347,7 @@ _ACTS = {
     "replace": lambda seeds, layer, row, rng: seeds.replace(three().iloc[: rng.integers(4)]),
     "data": lambda seeds, layer, row, rng: setattr(layer, "data", rng.uniform(0, 20, (int(rng.integers(1, 5)), 3))),
     "move": lambda seeds, layer, row, rng: seeds.set(row, mm=rng.uniform(-60, 60, 3)),
-    "name": lambda seeds, layer, row, rng: seeds.set(row, name=f"n{rng.integers(10**9)}"),
+    "name": _name,
     "radius": lambda seeds, layer, row, rng: seeds.set(row, radius=float(rng.uniform(0, 12))),
     "select": lambda seeds, layer, row, rng: setattr(layer, "selected_data", {row}),
     "remove": _remove,
