@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QApplication, QToolTip
 
 from napari_connectome.core.box import Box
 from napari_connectome.widgets.box_plot import BoxPlot
+from tests.mouse import hover
 
 LABELS = np.array(["", *["rest", "face", "face", "rest", "house", "house", "house"] * 12])
 TIMES = np.arange(len(LABELS)) * 2.5
@@ -105,7 +106,7 @@ def test_the_volume_of_the_viewer_is_marked_and_not_told_back(plot):
 
 def test_hovering_says_what_is_there(plot, qtbot):
     point = plot._shown[plot._shown["volume"] == 30].iloc[0]
-    QTest.mouseMove(plot._plot.viewport(), pixel_of(plot, point["x"], point["value"]))
+    hover(plot._plot.viewport(), pixel_of(plot, point["x"], point["value"]))
     qtbot.waitUntil(lambda: QToolTip.isVisible(), timeout=20000)
     assert QToolTip.text() == "face, volume 30 (75 s): 30\nClick to go there."
     QToolTip.hideText()

@@ -32,6 +32,8 @@ def atlas():
     weights = np.exp(-away / 3).astype(np.float32)
     labels = np.where(away.min(axis=0) < 4, away.argmin(axis=0) + 1, 0).astype(np.uint8)
     table = pd.DataFrame({"name": NAMES}, index=[1, 2, 3, 4])
+    labels.setflags(write=False)
+    weights.setflags(write=False)
     return SimpleNamespace(regions=nc.Regions(labels, grid, table), maps=nc.Maps(weights, grid, NAMES), grid=grid)
 
 
@@ -78,7 +80,7 @@ def loads(monkeypatch):
 
 def _labels(viewer, atlas):
     features = pd.DataFrame({"index": [0, 1, 2, 3, 4], "name": ["background", *NAMES]})
-    return viewer.add_labels(atlas.regions.labels, features=features, **layer_kwargs(atlas.grid))
+    return viewer.add_labels(atlas.regions.labels.copy(), features=features, **layer_kwargs(atlas.grid))
 
 
 def _maps(viewer, atlas):

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QToolTip
 from napari_connectome.analyses.edge_account import edge_account
 from napari_connectome.core.values import Series
 from napari_connectome.widgets.edge_plot import EdgePlot
+from tests.mouse import hover
 
 
 def account(runs=3, t=60, i=0, j=1, missing=()):
@@ -101,10 +102,10 @@ def test_hovering_says_what_is_there(plot, qtbot):
     pair = plot.pair.to_frame()
     row = int(pair["left"].argmin())
     x, y = pair["left"][row], pair["right"][row]
-    QTest.mouseMove(plot.pair._plot.viewport(), pixel_of(plot.pair, x, y))
+    hover(plot.pair._plot.viewport(), pixel_of(plot.pair, x, y))
     qtbot.waitUntil(QToolTip.isVisible, timeout=20000)
     assert QToolTip.text() == f"{2 * row} s: {x:.3g}, {y:.3g}\nClick to go there."
-    QTest.mouseMove(plot.values._plot.viewport(), pixel_of(plot.values, 0, 0.2))
+    hover(plot.values._plot.viewport(), pixel_of(plot.values, 0, 0.2))
     qtbot.waitUntil(lambda: QToolTip.text() == f"sub-0: {account().r[0]:.3g}", timeout=20000)
 
 

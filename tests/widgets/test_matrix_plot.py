@@ -15,6 +15,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QToolTip
 
 from napari_connectome.widgets.matrix_plot import BELOW, FIRST, LAST, UNKNOWN, ZERO, MatrixPlot, _strongest
+from tests.mouse import hover
 
 R = 8
 NAMES = [f"LH_Vis_{i}" for i in range(R)]
@@ -57,7 +58,7 @@ def test_every_cell_is_clicked_as_the_regions_it_shows(plot):
 def test_hovering_says_both_names_and_the_value_and_leaving_says_so(plot, qtbot):
     told = []
     plot.hovered.connect(lambda i, j: told.append((i, j)))
-    QTest.mouseMove(plot._plot.viewport(), pixel_of(plot, 4, 1))
+    hover(plot._plot.viewport(), pixel_of(plot, 4, 1))
     qtbot.waitUntil(QToolTip.isVisible, timeout=20000)
     assert QToolTip.text() == f"LH_Vis_7\nLH_Vis_1\n{MATRIX[7, 1]:.4g}"
     assert told == [(7, 1)]
