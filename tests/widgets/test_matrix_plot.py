@@ -92,6 +92,25 @@ def test_colours_rise_with_values_are_alike_on_both_sides_and_gray_below_the_thr
     np.testing.assert_array_equal(plot._image.image[shown], 2 * ZERO - expected)
 
 
+@given(seed=st.integers(0, 10_000), r=st.integers(3, 12), threshold=st.floats(0, 2), missing=st.booleans())
+def test_a_matrix_renewed_in_some_cells_is_drawn_as_a_new_one(plot, seed, r, threshold, missing):
+    """In any order of rows, whether or not the last colour stays that of the same magnitude."""
+    rng = np.random.default_rng(seed)
+    matrix = rng.uniform(-1, 1, (r, r))
+    matrix = matrix + matrix.T
+    order, names, painted = rng.permutation(r), [str(i) for i in range(r)], int(rng.integers(r))
+    plot.show_matrix(matrix, names, order=order)
+    row = np.where(rng.random(r) < 0.5, matrix[painted], rng.uniform(-2, 2, r))
+    row[int(rng.integers(r))] = np.nan if missing else 0.0
+    matrix = matrix.copy()
+    matrix[painted] = matrix[:, painted] = row
+    plot.renew(matrix, threshold)
+    drawn, limit = plot._image.image.copy(), plot.limit
+    plot.show_matrix(matrix, names, order=order)
+    np.testing.assert_array_equal(drawn, plot._image.image)
+    assert limit == plot.limit
+
+
 @given(
     hnp.arrays(
         np.uint8, st.integers(1, 17).map(lambda n: (n, n)), elements=st.sampled_from([UNKNOWN, BELOW, 3, 100, 129, 130, 255])
