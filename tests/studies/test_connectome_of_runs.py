@@ -1,6 +1,6 @@
 """Connectomes of many runs are those of each run, whoever reads it and wherever it lies."""
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ import napari_connectome as nc
 from napari_connectome.core.errors import Cancelled, InputError
 from napari_connectome.core.phantom import resting_group
 from napari_connectome.studies.connectome_of_runs import connectome_of_runs, series_of_runs
-from napari_connectome.studies.learn_networks import RunsFailed
+from napari_connectome.studies.learn_networks import RunsFailed, reduce_runs
 
 EMPTY = nc.Regions(np.zeros((2, 2, 2), dtype=np.uint8), nc.Grid((2, 2, 2), np.eye(4)))
 SERIES = nc.RegionSeries(fwhm=4.0, cleaning=nc.Cleaning(high_pass=0.01))
@@ -120,6 +120,33 @@ def test_runs_that_fail_are_named_and_the_others_are_not_lost(runs, group, tmp_p
     assert "broken" in found.failures[0].sentence
     with pytest.raises(RunsFailed, match="broken"):
         series_of_runs([broken], group[0].regions, leave_out=True)
+
+
+class Gone(Executor):
+    """Its only worker dies after one run."""
+
+    def __init__(self):
+        self.left = 1
+
+    def submit(self, task, /, *args, **more):
+        if not self.left:
+            raise BrokenExecutor("the worker is gone")
+        self.left -= 1
+        future = Future()
+        future.set_result(task(*args, **more))
+        return future
+
+
+def test_runs_whose_worker_died_are_not_left_out(runs, group):
+    """They could be used: without them the result would be of fewer subjects than were given."""
+    work = {
+        "regions": lambda: connectome_of_runs(runs, group[0].regions, leave_out=True, executor=Gone()),
+        "networks": lambda: reduce_runs(runs, nc.Networks(n_components=2), mask=group[0].mask, leave_out=True, executor=Gone()),
+    }
+    for what, do in work.items():
+        with pytest.raises(RunsFailed, match="2 of 3 runs could not be done") as failed:
+            do()
+        assert [failure.name for failure in failed.value.failures if failure.lost] == ["sub-02", "sub-03"], what
 
 
 @pytest.mark.parametrize("value", [np.nan, 0.0, 300.0])
