@@ -30,16 +30,16 @@ def belonging(bold: str | os.PathLike[str], folder: Path, *endings: str, of_one_
     Notes
     -----
     The entities of the file (sub, ses, task, run, …) are all among those of the run, ``run-1`` being ``run-01``; of several
-    files, the one that has the most, and those that are written the same.
+    files, the one that has the most, and those that are written the same, in the same order.
     """
     entities = stem(bold).split("_")
     required = {_read(word) for word in entities if word.partition("-")[0] in OF_A_RUN} if of_one_run else set()
-    best: tuple[tuple[int, int], Path] | None = None
+    best: tuple[tuple[int, int, bool], Path] | None = None
     for ending in endings:
         for file in sorted(folder.glob(f"*{ending}")):
             words = file.name.removesuffix(ending).split("_")
             own = {_read(word) for word in words}
-            rank = len(own), len(set(words) & set(entities))
+            rank = len(own), len(set(words) & set(entities)), words == [word for word in entities if word in words]
             if required <= own <= {_read(word) for word in entities} and (best is None or rank > best[0]):
                 best = rank, file
     return None if best is None else best[1]

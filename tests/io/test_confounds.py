@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from nilearn.interfaces.fmriprep import load_confounds, load_confounds_strategy
 from nilearn.interfaces.fmriprep import load_confounds_utils as theirs
@@ -284,6 +284,7 @@ def _same(one, other):
     made=st.fixed_dictionaries({}, optional=MADE),
     tables=st.lists(st.fixed_dictionaries({}, optional=RUN).filter(bool), max_size=8),
 )
+@example(run={"sub": "1", "ses": "2"}, made={}, tables=[{"ses": "2", "sub": "1"}, {"sub": "1", "ses": "2"}])
 def test_the_table_of_this_very_run_is_found_and_no_other(tmp_path_factory, run, made, tables):
     folder = tmp_path_factory.mktemp("bids")
     for table in tables:
