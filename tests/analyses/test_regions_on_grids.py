@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, reject
+from hypothesis import assume, given, reject
 from hypothesis import strategies as st
 from nilearn.image import resample_to_img
 from nilearn.maskers import NiftiLabelsMasker, NiftiMapsMasker
@@ -70,8 +70,15 @@ def test_labels_are_taken_from_the_nearest_voxel_as_nilearn_does_and_the_lost_ke
     assert found.table["voxels"].tolist() == [(regions.labels == i).sum() for i in regions.ids]
 
 
+def _on_the_edge(grid, other):
+    """Whether a centre lies on the outermost centres of the other grid, where rounding decides whether it has a value."""
+    places = other.to_voxel(grid.to_mm(np.argwhere(np.ones(grid.shape))[:, ::-1]))
+    return bool(np.any(np.minimum(np.abs(places), np.abs(places - (np.array(other.shape[::-1]) - 1))) < 1e-9))
+
+
 @given(grids(), st.integers(0, 99))
 def test_maps_are_interpolated_as_nilearn_does(grid, seed):
+    assume(not _on_the_edge(GRID, grid))
     rng = np.random.default_rng(seed)
     places = np.indices(grid.shape).reshape(3, -1).T
     maps = [np.exp(-((places - rng.uniform(0, grid.shape)) ** 2).sum(axis=1) / 6).reshape(grid.shape) for _ in range(3)]
@@ -88,6 +95,7 @@ def test_maps_are_interpolated_as_nilearn_does(grid, seed):
 @given(grids(), st.integers(0, 99))
 def test_the_run_is_brought_to_the_regions_on_request_and_what_lies_beyond_it_is_left_out(grid, seed):
     """nilearn counts as 0 what lies beyond the run."""
+    assume(not _on_the_edge(grid, GRID))
     run, regions = _run(), _labels(grid, seed)
     moved = resample_to_img(
         _image(run.data, GRID), _image(regions.labels.astype(np.int32), grid), force_resample=True, copy_header=True
